@@ -10,7 +10,7 @@ class InputError(MolmetaError):
 
 
 class SupportError(MolmetaError):
-    """The support set cannot teach anything: too few rows, one class, labels that are not labels."""
+    """The support set cannot teach: too few rows, one class, labels that are not labels."""
 
 
 class CheckpointError(MolmetaError):
