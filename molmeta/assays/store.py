@@ -1,0 +1,253 @@
+"""AssayStore: many assays from Parquet, with their featurised molecules kept beside the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from molmeta.assays.task import Task
+from molmeta.chem.batch import MoleculeBatch, concatenate
+from molmeta.chem.vocabulary import FEATURES_VERSION
+from molmeta.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+REQUIRED_COLUMNS = ("assay_id", "smiles", "label")
+CHUNK = 2_000
+# As a concentration is bounded from below, its potency is bounded from above.
+_RELATIONS = {"=": 0, "": 0, "~": 0, ">": -1, ">=": -1, ">>": -1, "<": 1, "<=": 1, "<<": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class AssayStore:
+    """Tasks that share one table of molecules."""
+
+    tasks: tuple[Task, ...]
+    molecules: MoleculeBatch
+    """Every distinct molecule text of the file, featurised once."""
+    rejected: dict[str, str]
+    """SMILES that the intake turned away, with the reason; their rows are in no task."""
+    sha256: str
+    """Of the Parquet file or files."""
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self.tasks)
+
+    def to(self, device: torch.device | str) -> AssayStore:
+        """The same store with its molecules on another device; the tasks' small tensors stay."""
+        return AssayStore(self.tasks, self.molecules.to(device), self.rejected, self.sha256)
+
+    def select(self, assay_ids: Sequence[str]) -> AssayStore:
+        """The named tasks, in the given order, over the same molecules.
+
+        Raises:
+            InputError: an assay is not in this store.
+        """
+        by_id = {task.assay_id: task for task in self.tasks}
+        missing = [name for name in assay_ids if name not in by_id]
+        if missing:
+            raise InputError(f"{len(missing)} assays are not in this store, first: {missing[0]}.")
+        tasks = tuple(by_id[name] for name in assay_ids)
+        return AssayStore(tasks, self.molecules, self.rejected, self.sha256)
+
+
+def open_store(path: Path, workers: int | None = None) -> AssayStore:
+    """Read assays from a Parquet file, or from every Parquet file of a folder.
+
+    The first call featurises the molecules (about 2,000 a second and core) and leaves the arrays
+    beside the file; later calls map them into memory. Where that folder cannot be written, they
+    are computed each time, with a warning.
+
+    Args:
+        path: rows with `assay_id`, `smiles`, `label` (1 or 0) and optionally `log_value`
+            (minus log10 molar) and `relation` (of the concentration: `=`, `>`, `<` ...).
+        workers: processes that featurise; all cores if None.
+
+    Raises:
+        InputError: no such file, no Parquet or no row in it, a required column is missing, or
+            words where numbers belong.
+    """
+    files = _parquet_files(path)
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    table = _read_table(files)
+    # An empty cell is a text like any other: the intake turns it away and says why.
+    cells = ["" if text is None else text for text in table["smiles"].to_pylist()]
+    texts, text_of_row = np.unique(np.array(cells, dtype=object), return_inverse=True)
+    cache = path / "molecules" if path.is_dir() else path.with_suffix("")
+    cache = cache.with_name(f"{cache.name}.features-v{FEATURES_VERSION}.safetensors")
+    arrays = _read_cache(cache, digest.hexdigest())
+    if arrays is None:
+        arrays = _featurize_all(list(texts), workers)
+        _write_cache(cache, digest.hexdigest(), *arrays)
+    molecules, place_of_text, rejected = arrays
+    tasks = _build_tasks(table, place_of_text.numpy()[text_of_row])
+    return AssayStore(tuple(tasks), molecules, rejected, digest.hexdigest())
+
+
+def _parquet_files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise InputError(f"There is no file or folder {path}.")
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"The folder {path} holds no .parquet file.")
+    return files
+
+
+def _read_table(files: Sequence[Path]) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    parts = []
+    for file in files:
+        try:
+            part = pq.read_table(file)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise InputError(f"{file} is not a readable Parquet file: {error}") from error
+        missing = [name for name in REQUIRED_COLUMNS if name not in part.column_names]
+        if missing:
+            raise InputError(
+                f"{file} has no column {', '.join(missing)}; it has {', '.join(part.column_names)}."
+            )
+        wanted = [*REQUIRED_COLUMNS, "log_value", "relation"]
+        part = part.select([name for name in wanted if name in part.column_names])
+        for name in {"label", "log_value"}.intersection(part.column_names):
+            try:
+                numbers = part[name].cast(pa.float32())
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                raise InputError(f"Column {name} of {file} must hold numbers: {error}.") from error
+            part = part.set_column(part.column_names.index(name), name, numbers)
+        parts.append(part)
+    table = pa.concat_tables(parts, promote_options="permissive")
+    if not table.num_rows:
+        raise InputError(f"{files[0]} has no rows.")
+    return table
+
+
+def _build_tasks(table: pa.Table, molecule_of_row: NDArray[np.int64]) -> Iterator[Task]:
+    n = table.num_rows
+    names = np.array(table["assay_id"].to_pylist(), dtype=object)
+    labels = np.array(table["label"].to_pylist(), dtype=np.float32)
+    columns = table.column_names
+    values = np.full(n, np.nan, dtype=np.float32)
+    if "log_value" in columns:
+        values = np.array(table["log_value"].to_pylist(), dtype=np.float32)
+    relations = np.zeros(n, dtype=np.int8)
+    if "relation" in columns:
+        texts = table["relation"].to_pylist()
+        relations = np.array([_RELATIONS.get(t or "", 0) for t in texts], dtype=np.int8)
+    # A row whose label is neither 0 nor 1 teaches nothing about classes.
+    usable = (molecule_of_row >= 0) & np.isin(labels, (0, 1))
+    first_seen = dict.fromkeys(names)
+    rows_of: dict[str, list[int]] = {name: [] for name in first_seen}
+    for row in np.flatnonzero(usable):
+        rows_of[names[row]].append(int(row))
+    for name, rows in rows_of.items():
+        if rows:
+            yield Task(
+                assay_id=str(name),
+                molecules=torch.from_numpy(molecule_of_row[rows]),
+                labels=torch.from_numpy(labels[rows]),
+                log_values=torch.from_numpy(values[rows]),
+                relations=torch.from_numpy(relations[rows]),
+            )
+
+
+Arrays = tuple[MoleculeBatch, Tensor, dict[str, str]]
+"""Molecules; for each text its place among them or -1; the texts turned away and why."""
+
+
+def _featurize_all(texts: Sequence[str], workers: int | None) -> Arrays:
+    from tqdm import tqdm
+
+    chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
+    n_workers = min(workers or os.cpu_count() or 1, len(chunks))
+    progress = tqdm(total=len(texts), desc="featurise", unit="mol", disable=None)
+    with progress:
+        if n_workers <= 1:
+            parts = []
+            for chunk in chunks:
+                parts.append(_featurize_chunk(chunk))
+                progress.update(len(chunk))
+        else:
+            # Not fork: torch's threads may hold locks that a forked child would wait for.
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(n_workers, mp_context=context) as pool:
+                parts = []
+                for chunk, part in zip(chunks, pool.map(_featurize_chunk, chunks), strict=True):
+                    parts.append(part)
+                    progress.update(len(chunk))
+    molecules = concatenate([batch for batch, _, _ in parts])
+    accepted = torch.cat([ok for _, ok, _ in parts])
+    places = torch.where(accepted, accepted.long().cumsum(0) - 1, -1)
+    rejected = {text: reason for _, _, bad in parts for text, reason in bad.items()}
+    return molecules, places, rejected
+
+
+def _featurize_chunk(texts: Sequence[str]) -> tuple[MoleculeBatch, Tensor, dict[str, str]]:
+    # Imported here: with cached arrays a store opens, and a model trains, without RDKit.
+    from molmeta.chem.features import featurize
+    from molmeta.chem.intake import Molecule, Rejection, read_smiles
+
+    results = [read_smiles(text) for text in texts]
+    batch = featurize([r for r in results if isinstance(r, Molecule)])
+    accepted = torch.tensor([isinstance(r, Molecule) for r in results])
+    rejected = {
+        str(text): result.reason
+        for text, result in zip(texts, results, strict=True)
+        if isinstance(result, Rejection)
+    }
+    return batch, accepted, rejected
+
+
+def _read_cache(cache: Path, sha256: str) -> Arrays | None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(cache, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("sha256") != sha256:
+                return None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None
+    places = tensors.pop("place_of_text")
+    return MoleculeBatch(**tensors), places, json.loads(header["rejected"])
+
+
+def _write_cache(
+    cache: Path, sha256: str, molecules: MoleculeBatch, places: Tensor, rejected: dict[str, str]
+) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {**molecules.tensors(), "place_of_text": places}
+    header = {"sha256": sha256, "rejected": json.dumps(rejected)}
+    try:
+        with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".features-") as folder:
+            save_file(tensors, Path(folder) / cache.name, metadata=header)
+            (Path(folder) / cache.name).replace(cache)
+    except OSError as error:
+        warnings.warn(
+            f"The featurised molecules could not be kept at {cache} ({error.strerror}); "
+            "they will be computed again next time.",
+            stacklevel=3,
+        )

@@ -1,0 +1,45 @@
+"""Task: one assay, its molecules and what was measured for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from molmeta.chem.batch import MoleculeBatch
+
+
+@dataclass(frozen=True, slots=True)
+class LabeledMolecules:
+    """Molecules of one assay with their labels: the support or the query of an episode."""
+
+    molecules: MoleculeBatch
+    labels: Tensor
+    """[n], float32; 1 is active and 0 inactive."""
+
+    def __len__(self) -> int:
+        return len(self.molecules)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One assay of an AssayStore, its rows in the order of the file they came from."""
+
+    assay_id: str
+    molecules: Tensor
+    """[n], int64: rows of the store's `molecules`."""
+    labels: Tensor
+    """[n], float32; 1 is active and 0 inactive."""
+    log_values: Tensor
+    """[n], float32: minus log10 molar; NaN where the assay gives none."""
+    relations: Tensor
+    """[n], int8: how the *potency* (log value) relates to the truth: 0 measured, 1 the truth is
+    higher, -1 it is lower. A concentration given as `> 10 uM` is a potency bounded from above."""
+
+    def __len__(self) -> int:
+        return self.labels.shape[0]
+
+    @property
+    def share_active(self) -> float:
+        """Share of active rows, 0 to 1."""
+        return float(self.labels.mean())
