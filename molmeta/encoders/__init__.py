@@ -1,0 +1,1 @@
+"""MoleculeBatch to vectors [n, dim]; each molecule from itself alone."""
