@@ -1,0 +1,1 @@
+"""Support set to predictor: one file a method, all under the contract of `base`."""

@@ -1,0 +1,156 @@
+"""The contract of every learner: `adapt(support)` gives a predictor for other molecules.
+
+    Learner      adapt(support) -> Predictor            any method
+    HeadLearner  encode once, then fit_head(support) -> Head    methods that leave the encoder alone
+
+`adapt` takes no query, so no query label can leak into it, and leaves the learner as it was.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from molmeta.assays.episodes import EpisodeBatch
+from molmeta.assays.task import LabeledMolecules
+from molmeta.chem.batch import MoleculeBatch
+from molmeta.encoders.config import EncoderConfig
+from molmeta.encoders.fused import FusedEncoder
+from molmeta.encoders.graph import Backend
+from molmeta.errors import SupportError
+from molmeta.learners.memory import CompoundMemory
+from molmeta.learners.space import Range
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a predictor says of each molecule."""
+
+    logit: Tensor
+    """[n], log odds of being active; ranks the molecules."""
+    deviation: Tensor
+    """[n], standard deviation of the logit by the method's own account; NaN where it has none."""
+
+    @property
+    def probability(self) -> Tensor:
+        """Probability of being active: [n], 0..1."""
+        return torch.sigmoid(self.logit)
+
+
+Predictor = Callable[[MoleculeBatch], Prediction]
+"""An adapted learner: molecules [n] to their Prediction, each molecule judged by itself alone."""
+
+
+class Learner(nn.Module, ABC):
+    """A method that adapts to a task from its support set alone."""
+
+    Config: ClassVar[type[Any]]
+    """Frozen dataclass of the method's own settings."""
+    trainable: ClassVar[bool] = True
+    """Whether the method has weights for the outer loop to train."""
+    uses_memory: ClassVar[bool] = False
+    """Whether the method can draw on a compound memory."""
+    memory: CompoundMemory | None = None
+    """What the meta-train assays said of compounds that turn up again; None while training."""
+    search_space: ClassVar[Mapping[str, Range]] = {}
+    """Settings of `Config` that act when the method adapts, and so can be tuned after
+    meta-training; a setting that cannot change the order of the scores is left out."""
+
+    config: Any
+    """Of the type `Config`."""
+
+    def adapt(self, support: LabeledMolecules) -> Predictor:
+        """A predictor for the task that `support` [n_support] comes from.
+
+        Differentiable with respect to the learner's weights in training mode, and the same to the
+        last bit for any order of the support.
+
+        Raises:
+            SupportError: the support lacks one of the two classes.
+        """
+        require_both_classes(support.labels)
+        order = torch.argsort(support.molecules.keys * 2 + support.labels.long(), stable=True)
+        return self._adapt(LabeledMolecules(support.molecules.gather(order), support.labels[order]))
+
+    @abstractmethod
+    def _adapt(self, support: LabeledMolecules) -> Predictor:
+        """`adapt`, with both classes present and the molecules in a fixed order."""
+
+    def query_logits(self, episodes: EpisodeBatch) -> list[Tensor]:
+        """Logits [n_query] of each episode; equal to `adapt` on each, and often much faster."""
+        return [self.adapt(e.support)(e.query.molecules).logit for e in episodes]
+
+    def meta_loss(self, episodes: EpisodeBatch) -> Tensor:
+        """Mean over tasks of the query's mean binary cross-entropy: what the outer loop lowers."""
+        losses = [
+            nn.functional.binary_cross_entropy_with_logits(logits, episodes.labels[query])
+            for logits, query in zip(self.query_logits(episodes), episodes.query, strict=True)
+        ]
+        return torch.stack(losses).mean()
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Molecules with their embeddings."""
+
+    vectors: Tensor
+    """[n, dim]."""
+    molecules: MoleculeBatch
+
+    def gather(self, rows: Tensor) -> Embedded:
+        """The molecules at `rows` [k]."""
+        return Embedded(self.vectors[rows], self.molecules.gather(rows))
+
+
+Head = Callable[[Embedded], Prediction]
+"""A predictor over molecules that are encoded already."""
+
+
+class HeadLearner(Learner):
+    """A learner whose encoder is the same for every task, so that each molecule is encoded once."""
+
+    def __init__(self, encoder: EncoderConfig, backend: Backend = "torch") -> None:
+        super().__init__()
+        self.encoder = FusedEncoder(encoder, backend)
+
+    def embed(self, molecules: MoleculeBatch) -> Embedded:
+        """The molecules with their embeddings [n, dim]."""
+        return Embedded(self.encoder(molecules), molecules)
+
+    @abstractmethod
+    def fit_head(self, support: Embedded, labels: Tensor) -> Head:
+        """The head for a support of both classes; labels [n_support], 1 active, 0 inactive."""
+
+    def _adapt(self, support: LabeledMolecules) -> Predictor:
+        head = self.fit_head(self.embed(support.molecules), support.labels)
+        return lambda molecules: head(self.embed(molecules))
+
+    def query_logits(self, episodes: EpisodeBatch) -> list[Tensor]:
+        """Logits [n_query] of each episode, with one pass of the encoder over all molecules."""
+        everything = self.embed(episodes.molecules)
+        logits = []
+        for support, query in zip(episodes.support, episodes.query, strict=True):
+            labels = episodes.labels[support]
+            require_both_classes(labels)
+            head = self.fit_head(everything.gather(support), labels)
+            logits.append(head(everything.gather(query)).logit)
+        return logits
+
+
+def require_both_classes(labels: Tensor) -> None:
+    """Refuse labels [n_support] of one class: no method can learn a difference from them.
+
+    Raises:
+        SupportError: naming the class that is missing.
+    """
+    for value, name in ((1, "active"), (0, "inactive")):
+        if not bool((labels == value).any()):
+            raise SupportError(
+                f"None of the {len(labels)} support compounds is {name}: "
+                "add at least one, because a model cannot learn a difference from one class."
+            )

@@ -1,0 +1,127 @@
+"""Prototypical networks (Snell et al. 2017), with Euclidean or shrunk Mahalanobis distance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from molmeta.encoders.config import EncoderConfig
+from molmeta.encoders.graph import Backend
+from molmeta.errors import ConfigError
+from molmeta.learners.base import Embedded, Head, HeadLearner, Prediction, require_both_classes
+from molmeta.learners.space import Choice, Float, Range
+
+
+@dataclass(frozen=True, slots=True)
+class ProtoNetConfig:
+    """Settings of a ProtoNet."""
+
+    distance: Literal["euclidean", "mahalanobis"] = "mahalanobis"
+    ridge: float = 0.1
+    """Added to the diagonal of each covariance, as in FS-Mol; mahalanobis only."""
+    class_prior: float = 1.0
+    """How much of the log odds of the support's class counts is added to the logit; 0 for none."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be computed.
+
+        Raises:
+            ConfigError: an unknown distance, or a ridge that leaves a covariance singular.
+        """
+        if self.distance not in ("euclidean", "mahalanobis"):
+            raise ConfigError(
+                f"learner.distance must be euclidean or mahalanobis, not {self.distance!r}."
+            )
+        if self.ridge <= 0:
+            raise ConfigError(f"learner.ridge must be above 0, not {self.ridge}.")
+
+
+class ProtoNet(HeadLearner):
+    """A molecule is as active as it is near the mean of the actives (Snell et al. 2017, eq. 2).
+
+    The Mahalanobis form measures each class with its own precision, shrunk towards the whole
+    support's covariance (Bateni et al. 2020, "Simple CNAPS", as used by FS-Mol). Departures: the
+    distances are divided by the embedding's length and a learned temperature scales the logit,
+    because raw distances in 256 dimensions give probabilities of 0 and 1; and the log odds of the
+    class counts are kept, because a support that keeps the assay's ratio tells something.
+    """
+
+    Config = ProtoNetConfig
+    # class_prior adds the same to every logit of a task, which changes no order.
+    search_space: ClassVar[Mapping[str, Range]] = {
+        "distance": Choice(("euclidean", "mahalanobis")),
+        "ridge": Float(1e-3, 10, log=True),
+    }
+
+    def __init__(
+        self, encoder: EncoderConfig, config: ProtoNetConfig, backend: Backend = "torch"
+    ) -> None:
+        super().__init__(encoder, backend)
+        self.config = config
+        self.log_temperature = nn.Parameter(torch.tensor(0.0))
+
+    def fit_head(self, support: Embedded, labels: Tensor) -> Head:
+        """The head for a support of both classes; labels [n_support]."""
+        vectors = support.vectors
+        means = prototypes(vectors, labels)
+        if self.config.distance == "mahalanobis":
+            precisions = torch.stack(
+                [shrunk_precision(vectors, labels == value, self.config.ridge) for value in (0, 1)]
+            )
+        else:
+            precisions = torch.eye(vectors.shape[1], device=vectors.device).expand(2, -1, -1)
+        actives = labels.sum()
+        # One compound of each class is added, so that a 1 : 15 support does not shout.
+        prior = torch.log((actives + 1) / (len(labels) - actives + 1)) * self.config.class_prior
+
+        def head(query: Embedded) -> Prediction:
+            offsets = query.vectors[:, None] - means  # [n, 2, dim]
+            distances = torch.einsum("ncd,cde,nce->nc", offsets, precisions, offsets)
+            distances = distances / offsets.shape[-1]
+            scale = self.log_temperature.exp()
+            logit = scale * (distances[:, 0] - distances[:, 1]) + prior
+            return Prediction(logit, torch.full_like(logit, torch.nan))
+
+        return head
+
+
+def prototypes(vectors: Tensor, labels: Tensor) -> Tensor:
+    """Mean embedding of each class (Snell et al. 2017, eq. 1).
+
+    Args:
+        vectors: [n_support, dim].
+        labels: [n_support]; 1 is active.
+
+    Returns:
+        [2, dim]; row 0 inactive, row 1 active.
+
+    Raises:
+        SupportError: a class has no molecule. Dropping its row would swap the classes.
+    """
+    require_both_classes(labels)
+    return torch.stack([vectors[labels == value].mean(0) for value in (0, 1)])
+
+
+def shrunk_precision(vectors: Tensor, members: Tensor, ridge: float) -> Tensor:
+    """Inverse of λ·cov(class) + (1 − λ)·cov(support) + ridge·I, λ = n/(n + 1): [dim, dim].
+
+    Args:
+        vectors: [n_support, dim].
+        members: [n_support], bool; the n molecules of the class.
+        ridge: above 0, so that the inverse exists for any support.
+    """
+    n = int(members.sum())
+    weight = n / (n + 1)
+    identity = torch.eye(vectors.shape[1], device=vectors.device, dtype=vectors.dtype)
+    mixed = weight * _covariance(vectors[members]) + (1 - weight) * _covariance(vectors)
+    precision: Tensor = torch.linalg.inv(mixed + ridge * identity)
+    return precision
+
+
+def _covariance(vectors: Tensor) -> Tensor:
+    centred = vectors - vectors.mean(0)
+    return centred.T @ centred / max(len(vectors) - 1, 1)
