@@ -1,0 +1,171 @@
+"""FewShotClassifier: the scikit-learn face of a model that adapts to a few measured compounds."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from molmeta.assays.label_column import Side
+from molmeta.assays.replicates import Conflict
+from molmeta.assays.support import SupportSet, build_support
+from molmeta.checkpoint import load_checkpoint, shipped_model_path
+from molmeta.device import pick_device
+from molmeta.errors import InputError, SupportError
+from molmeta.target import ScoredRow, TargetModel, adapt_target
+
+
+class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Active or inactive, learned from a few compounds by a meta-trained model.
+
+    `X` is one-dimensional: SMILES or RDKit molecules, in a list, an array or a Series. A molecule
+    that cannot be read keeps its row, and the row is NaN in everything that is predicted; a warning
+    counts such rows, `score_rows` says what is wrong with each.
+
+    Args:
+        model: file of a meta-trained model; the shipped one if None.
+        threshold: turns measured values into classes, in their unit or with its own ("1 uM").
+        active: the side of the threshold that is active, "above" or "below".
+        conflict: what to do with a compound that is labelled both ways: "drop", "error" or
+            "majority".
+        allow_tiny: accept actives alone; they give a ranking by similarity, and no probability.
+        device: "auto", "cpu" or "cuda".
+
+    Attributes:
+        classes_: [2], 0 inactive and 1 active, however the labels were written.
+        support_: the SupportSet, with the verdict on each row given to `fit`.
+        target_: the TargetModel.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        threshold: float | str | None = None,
+        active: Side | None = None,
+        conflict: Conflict = "drop",
+        allow_tiny: bool = False,
+        device: str = "auto",
+    ) -> None:
+        self.model = model
+        self.threshold = threshold
+        self.active = active
+        self.conflict = conflict
+        self.allow_tiny = allow_tiny
+        self.device = device
+
+    def fit(self, X: Iterable[object], y: Iterable[object]) -> Self:
+        """Adapt to the measured compounds.
+
+        Args:
+            X: [n_support] SMILES or RDKit molecules.
+            y: [n_support] labels: bool, 1/0, active/inactive and the like, or values with
+                `threshold`; None, NaN and empty text are no label.
+
+        Raises:
+            SupportError: the compounds cannot teach anything: one class, unreadable labels.
+            CheckpointError: the model file is refused.
+        """
+        self.support_: SupportSet = build_support(
+            _one_column(X),
+            _one_column(y),
+            threshold=self.threshold,
+            active=self.active,
+            conflict=self.conflict,
+            allow_tiny=self.allow_tiny,
+        )
+        path = shipped_model_path() if self.model is None else Path(self.model)
+        checkpoint = load_checkpoint(path, device=pick_device(self.device))
+        self.target_: TargetModel = adapt_target(checkpoint, self.support_)
+        self.classes_ = np.array([0, 1])
+        return self
+
+    def score_rows(self, X: Iterable[object]) -> list[ScoredRow]:
+        """Everything the model says of each compound, in order; rejected ones with their reason."""
+        check_is_fitted(self)
+        return self.target_.score(_one_column(X))
+
+    def predict_proba(self, X: Iterable[object]) -> NDArray[np.float64]:
+        """Probability of inactive and of active: [n, 2], NaN where a molecule was rejected.
+
+        Raises:
+            SupportError: the support had actives alone, from which no probability follows.
+        """
+        check_is_fitted(self)
+        if not self.target_.has_both_classes:
+            raise SupportError(
+                "The support has actives alone, so there are no probabilities: rank by "
+                "decision_function, or add measured inactives."
+            )
+        active = _column([row.probability for row in self._scored(X)])
+        return np.stack([1 - active, active], axis=1)
+
+    def predict(self, X: Iterable[object]) -> NDArray[np.float64]:
+        """1.0 for active, 0.0 for inactive, NaN where a molecule was rejected: [n].
+
+        Float, because a whole number that stands for a missing answer would be counted as a class
+        somewhere; scikit-learn's metrics refuse NaN instead, so leave such rows out before them.
+
+        Raises:
+            SupportError: the support had actives alone.
+        """
+        active = self.predict_proba(X)[:, 1]
+        return np.where(np.isnan(active), np.nan, active >= 0.5)
+
+    def decision_function(self, X: Iterable[object]) -> NDArray[np.float64]:
+        """What ranks the compounds: log odds of being active, NaN for rejected ones: [n].
+
+        From a support of actives alone, the similarity to the nearest of them, 0 to 1.
+        """
+        return _column([row.merit for row in self._scored(X)])
+
+    def _scored(self, X: Iterable[object]) -> list[ScoredRow]:
+        """`score_rows`, with one warning for all rejected molecules."""
+        rows = self.score_rows(X)
+        failed = Counter(row.status for row in rows if not row.is_usable)
+        if failed:
+            kinds = ", ".join(f"{n} {status}" for status, n in failed.most_common())
+            warnings.warn(
+                f"{failed.total()} of {len(rows)} molecules have no score and are NaN ({kinds}); "
+                "score_rows gives the reason of each.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return rows
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.allow_nan = True
+        tags.classifier_tags.multi_class = False
+        # Text cannot pass the checks for numbers; the intake has its own.
+        tags.no_validation = True
+        return tags
+
+
+def _one_column(values: Iterable[object]) -> Sequence[object]:
+    """The values as a list; a Series or an array gives its elements, whatever its index."""
+    if isinstance(values, str | bytes):
+        raise InputError("Give a list of SMILES, even for a single one: ['CCO'].")
+    shape: Any = getattr(values, "shape", ())
+    if len(shape) == 2 and shape[1] == 1:
+        values = np.asarray(values, dtype=object)[:, 0]
+    elif len(shape) > 1:
+        raise InputError(
+            f"Molecules and labels come in one column each, not in an array of shape {shape}."
+        )
+    return list(values)
+
+
+def _column(values: Sequence[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

@@ -1,0 +1,200 @@
+"""FewShotClassifier does what scikit-learn expects, and keeps rejected molecules in place."""
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rdkit import Chem
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import Pipeline
+
+import molmeta
+from molmeta import FewShotClassifier
+from molmeta.checkpoint import save_checkpoint
+from molmeta.chem.intake import Status
+from molmeta.errors import InputError, SupportError
+from tests.tiny_model import (
+    ACTIVES,
+    INACTIVES,
+    LABELS,
+    LIKE_ACTIVES,
+    LIKE_INACTIVES,
+    SUPPORT,
+    tiny_checkpoint,
+)
+
+QUERY = [LIKE_ACTIVES, LIKE_INACTIVES, "CCO"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "tiny.molmeta"
+    save_checkpoint(path, tiny_checkpoint())
+    return path
+
+
+@pytest.fixture
+def classifier(model: Path) -> FewShotClassifier:
+    return FewShotClassifier(model).fit(SUPPORT, LABELS)
+
+
+def test_probabilities_have_a_row_a_molecule_and_sum_to_one(classifier: FewShotClassifier) -> None:
+    probabilities = classifier.predict_proba(QUERY)
+    assert probabilities.shape == (3, 2)
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    assert probabilities[0, 1] > probabilities[1, 1]
+    assert classifier.classes_.tolist() == [0, 1]
+
+
+def test_classes_and_log_odds_follow_from_the_probabilities(classifier: FewShotClassifier) -> None:
+    active = classifier.predict_proba(QUERY)[:, 1]
+    np.testing.assert_allclose(classifier.decision_function(QUERY), np.log(active / (1 - active)))
+    assert classifier.predict(QUERY).tolist() == (active >= 0.5).astype(float).tolist()
+
+
+def test_rejected_molecules_are_nan_in_their_rows_with_one_warning(
+    classifier: FewShotClassifier,
+) -> None:
+    texts = ["", LIKE_ACTIVES, "nonsense", None]
+    for method in (classifier.predict, classifier.decision_function, classifier.predict_proba):
+        with pytest.warns(UserWarning, match="3 of 4 .*2 empty, 1 not_smiles") as caught:
+            answers = method(texts)
+        assert len(caught) == 1
+        missing = np.isnan(answers).reshape(4, -1).all(1)
+        assert missing.tolist() == [True, False, True, True]
+
+
+def test_score_rows_says_why_a_molecule_was_rejected(classifier: FewShotClassifier) -> None:
+    rejected, scored = classifier.score_rows(["C1CC", LIKE_ACTIVES])
+    assert rejected.status == Status.PARSE_ERROR
+    assert "ring" in rejected.reason
+    assert scored.probability == classifier.predict_proba([LIKE_ACTIVES])[0, 1]
+
+
+def _series(values: list[str]) -> object:
+    pandas = pytest.importorskip("pandas")
+    return pandas.Series(values, index=range(10, 10 + len(values)))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        tuple,
+        np.array,
+        lambda values: np.array(values, dtype=object),
+        lambda values: np.array(values)[:, None],
+        lambda values: [Chem.MolFromSmiles(value) for value in values],
+        _series,
+    ],
+    ids=["tuple", "array", "object_array", "column", "molecules", "series"],
+)
+def test_any_sequence_of_molecules_is_taken(
+    model: Path, classifier: FewShotClassifier, shape: Callable[[list[str]], object]
+) -> None:
+    other = FewShotClassifier(model).fit(shape(list(SUPPORT)), np.array(LABELS))
+    np.testing.assert_array_equal(
+        other.predict_proba(shape(QUERY)), classifier.predict_proba(QUERY)
+    )
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(LABELS, dtype=bool),
+        np.array(LABELS, dtype=float),
+        ["active" if label else "inactive" for label in LABELS],
+    ],
+    ids=["bool", "float", "words"],
+)
+def test_the_way_labels_are_written_changes_nothing(
+    model: Path, classifier: FewShotClassifier, labels: NDArray[np.float64]
+) -> None:
+    other = FewShotClassifier(model).fit(SUPPORT, labels)
+    np.testing.assert_array_equal(other.predict_proba(QUERY), classifier.predict_proba(QUERY))
+
+
+def test_measured_values_become_classes_by_a_threshold(
+    model: Path, classifier: FewShotClassifier
+) -> None:
+    values = [0.1 if label else 30.0 for label in LABELS]
+    other = FewShotClassifier(model, threshold=1.0, active="below").fit(SUPPORT, values)
+    np.testing.assert_array_equal(other.predict_proba(QUERY), classifier.predict_proba(QUERY))
+
+
+def test_rows_of_the_support_that_cannot_be_used_are_reported(model: Path) -> None:
+    classifier = FewShotClassifier(model).fit([*SUPPORT, "nonsense"], [*LABELS, 1])
+    assert len(classifier.support_) == len(SUPPORT)
+    assert classifier.support_.rows[-1].status == Status.NOT_SMILES
+
+
+def test_actives_alone_are_refused_unless_tiny_is_allowed(model: Path) -> None:
+    with pytest.raises(SupportError):
+        FewShotClassifier(model).fit(ACTIVES, [1] * len(ACTIVES))
+    classifier = FewShotClassifier(model, allow_tiny=True).fit(ACTIVES, [1] * len(ACTIVES))
+    like, unlike = classifier.decision_function([LIKE_ACTIVES, LIKE_INACTIVES])
+    assert 1 >= like > unlike >= 0
+    with pytest.raises(SupportError, match="no probabilities"):
+        classifier.predict_proba([LIKE_ACTIVES])
+
+
+def test_inactives_alone_are_refused_always(model: Path) -> None:
+    with pytest.raises(SupportError):
+        FewShotClassifier(model, allow_tiny=True).fit(INACTIVES, [0] * len(INACTIVES))
+
+
+def test_a_single_text_is_refused_as_a_list_of_letters(classifier: FewShotClassifier) -> None:
+    with pytest.raises(InputError, match="list"):
+        classifier.predict_proba("CCO")
+
+
+def test_an_unfitted_classifier_says_so(model: Path) -> None:
+    with pytest.raises(NotFittedError):
+        FewShotClassifier(model).predict_proba(QUERY)
+
+
+def test_a_clone_has_the_settings_and_is_not_fitted(classifier: FewShotClassifier) -> None:
+    copy = clone(classifier)
+    assert copy.get_params() == classifier.get_params()
+    assert not hasattr(copy, "target_")
+
+
+def test_cross_validation_works_in_a_pipeline_and_alone(model: Path) -> None:
+    for estimator in (
+        FewShotClassifier(model),
+        Pipeline([("classifier", FewShotClassifier(model))]),
+    ):
+        for scoring in ("accuracy", "roc_auc", "neg_brier_score"):
+            scores = cross_val_score(
+                estimator, list(SUPPORT), LABELS, scoring=scoring, cv=StratifiedKFold(2)
+            )
+            assert scores.shape == (2,)
+            assert np.isfinite(scores).all()
+
+
+def test_a_pickled_classifier_predicts_the_same(classifier: FewShotClassifier) -> None:
+    copy = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(copy.predict_proba(QUERY), classifier.predict_proba(QUERY))
+
+
+def test_the_public_names_can_be_imported_and_no_others() -> None:
+    for name in molmeta.__all__:
+        assert getattr(molmeta, name) is not None
+    assert set(molmeta.__all__) == set(dir(molmeta))
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        _ = molmeta.nothing_like_it
+
+
+def test_importing_the_package_imports_none_of_its_dependencies() -> None:
+    code = (
+        "import sys, molmeta; print([m for m in ('torch', 'numpy', 'rdkit') if m in sys.modules])"
+    )
+    root = Path(molmeta.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
+    assert done.stdout.strip() == "[]", done.stderr

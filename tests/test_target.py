@@ -1,0 +1,200 @@
+"""TargetModel: rows in place, scores that depend on nothing but the molecule, and warnings."""
+
+import math
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from rdkit import Chem, DataStructs
+from rdkit.Chem import rdFingerprintGenerator
+
+from molmeta import target as target_module
+from molmeta.assays.support import build_support
+from molmeta.assays.task import LabeledMolecules
+from molmeta.checkpoint import save_checkpoint
+from molmeta.chem.batch import MoleculeBatch
+from molmeta.chem.features import featurize
+from molmeta.chem.intake import Molecule, Status, read_smiles
+from molmeta.errors import CheckpointError
+from molmeta.learners.base import Prediction
+from molmeta.learners.registry import LEARNERS
+from molmeta.target import TargetModel, adapt_target
+from tests.molecules import MOLECULES
+from tests.tiny_model import (
+    ACTIVES,
+    LIKE_ACTIVES,
+    LIKE_INACTIVES,
+    SEEN,
+    SUPPORT,
+    UNLIKE_ALL,
+    support_set,
+    tiny_checkpoint,
+)
+
+
+@pytest.fixture(scope="module")
+def target() -> TargetModel:
+    return adapt_target(tiny_checkpoint(), support_set())
+
+
+def logits(target: TargetModel, texts: list[str]) -> torch.Tensor:
+    rows = target.score(texts)
+    return torch.tensor([math.nan if row.logit is None else row.logit for row in rows])
+
+
+def test_every_input_gives_one_row_in_its_place(target: TargetModel) -> None:
+    rows = target.score(["", LIKE_ACTIVES, None, "C1CC", LIKE_INACTIVES, 5])
+    assert [row.smiles is not None for row in rows] == [False, True, False, False, True, False]
+    assert [row.probability is not None for row in rows] == [row.is_usable for row in rows]
+    assert all(row.reason for row in rows if not row.is_usable)
+    assert rows[0].status == Status.EMPTY
+    assert rows[3].status == Status.PARSE_ERROR
+
+
+def test_the_answers_are_those_of_the_learner_itself(target: TargetModel) -> None:
+    support, query = support_set(), read_smiles(LIKE_ACTIVES)
+    assert isinstance(query, Molecule)
+    with torch.no_grad():
+        predictor = tiny_checkpoint().learner.adapt(
+            LabeledMolecules(featurize(support.molecules), torch.tensor(support.labels))
+        )
+        expected = predictor(featurize([query]))
+    (row,) = target.score([LIKE_ACTIVES])
+    assert row.logit == pytest.approx(float(expected.logit), abs=1e-6)
+    assert row.deviation == pytest.approx(float(expected.deviation), abs=1e-6)
+    assert row.probability == pytest.approx(float(expected.probability), abs=1e-6)
+
+
+def test_a_batch_of_rejected_molecules_alone_is_answered(target: TargetModel) -> None:
+    assert [row.status for row in target.score(["", ""])] == [Status.EMPTY, Status.EMPTY]
+    assert target.score([]) == []
+
+
+def test_scores_do_not_depend_on_the_batch_size(
+    target: TargetModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = list(MOLECULES)
+    together = logits(target, texts)
+    monkeypatch.setattr(target_module, "BATCH", 1)
+    alone = logits(target, texts)
+    monkeypatch.setattr(target_module, "BATCH", 7)  # leaves a last batch of another size
+    by_seven = logits(target, texts)
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+    torch.testing.assert_close(together, by_seven, atol=1e-5, rtol=0)
+
+
+def test_scores_do_not_depend_on_the_number_of_threads(target: TargetModel) -> None:
+    alone = logits(target, list(MOLECULES))
+    try:
+        torch.set_num_threads(4)
+        together = logits(target, list(MOLECULES))
+    finally:
+        torch.set_num_threads(1)
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_scores_do_not_depend_on_the_order_of_the_support(target: TargetModel) -> None:
+    backwards = build_support(SUPPORT[::-1], (0,) * 4 + (1,) * 4)
+    other = adapt_target(tiny_checkpoint(), backwards)
+    texts = [LIKE_ACTIVES, LIKE_INACTIVES, UNLIKE_ALL]
+    assert logits(other, texts).tolist() == logits(target, texts).tolist()
+
+
+def test_two_spellings_of_a_molecule_get_one_score_and_are_computed_once(
+    target: TargetModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[int] = []
+
+    def counting(molecules: Sequence[Molecule]) -> MoleculeBatch:
+        computed.append(len(molecules))
+        return featurize(molecules)
+
+    monkeypatch.setattr(target_module, "featurize", counting)
+    first, second, salt = target.score(["OCC", "CCO", "CCO.Cl"])
+    assert computed == [1]
+    assert first == second
+    assert salt.logit == first.logit
+    assert salt.status == Status.OK_CHANGED
+    assert "salt" in salt.reason
+
+
+def test_similarity_is_that_of_rdkit_to_the_nearest_support_compound(target: TargetModel) -> None:
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2)
+    query, *support = (
+        generator.GetSparseCountFingerprint(Chem.MolFromSmiles(s)) for s in (LIKE_ACTIVES, *SUPPORT)
+    )
+    expected = max(DataStructs.TanimotoSimilarity(query, s) for s in support)
+    (row,) = target.score([LIKE_ACTIVES])
+    assert row.similarity == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_compound_unlike_the_support_is_scored_with_a_warning(target: TargetModel) -> None:
+    (row,) = target.score([UNLIKE_ALL])
+    assert row.status == Status.WARN_DOMAIN
+    assert row.probability is not None
+    assert row.reason.startswith("domain: ")
+
+
+def test_support_compounds_and_molecules_of_meta_training_are_flagged(target: TargetModel) -> None:
+    rows = target.score([SEEN, ACTIVES[1], LIKE_ACTIVES])
+    assert [row.in_support for row in rows] == [True, True, False]
+    assert [row.seen for row in rows] == [True, False, False]
+    assert target.n_support_seen == 1
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_no_number_is_an_error_of_its_row(value: float) -> None:
+    target = adapt_target(tiny_checkpoint(), support_set())
+    target._predictor = lambda molecules: Prediction(
+        torch.where(torch.arange(len(molecules)) == 0, value, 1.0), torch.ones(len(molecules))
+    )
+    bad, good = target.score([LIKE_ACTIVES, LIKE_INACTIVES])
+    assert bad.status == Status.MODEL_ERROR
+    assert (bad.logit, bad.probability, bad.merit) == (None, None, None)
+    assert good.status == Status.OK
+    assert good.logit == 1.0
+
+
+def test_probability_of_an_extreme_logit_does_not_overflow() -> None:
+    for logit, expected in ((-1e4, 0.0), (1e4, 1.0), (0.0, 0.5), (math.log(3), 0.75)):
+        row = target_module.ScoredRow(Status.OK, "", logit=logit)
+        assert row.probability == pytest.approx(expected)
+
+
+def test_actives_alone_rank_by_similarity_and_give_no_probability() -> None:
+    support = build_support(ACTIVES, [1] * 4, allow_tiny=True)
+    like, unlike = adapt_target(tiny_checkpoint(), support).score([LIKE_ACTIVES, LIKE_INACTIVES])
+    assert like.probability is None
+    assert like.is_usable
+    assert like.merit is not None
+    assert unlike.merit is not None
+    assert like.merit == like.similarity > unlike.merit
+
+
+@pytest.mark.parametrize("name", sorted(LEARNERS))
+def test_every_learner_can_be_adapted_and_asked(name: str) -> None:
+    target = adapt_target(tiny_checkpoint(name), support_set())
+    like, unlike = target.score([LIKE_ACTIVES, LIKE_INACTIVES])
+    assert like.logit is not None
+    assert unlike.logit is not None
+    assert like.deviation is None or like.deviation >= 0
+
+
+def test_a_saved_target_scores_as_before(target: TargetModel, tmp_path: Path) -> None:
+    target.save(tmp_path / "target.molmeta")
+    loaded = TargetModel.load(tmp_path / "target.molmeta")
+    texts = [LIKE_ACTIVES, SEEN, UNLIKE_ALL, "nonsense"]
+    assert loaded.score(texts) == target.score(texts)
+
+
+def test_a_pickled_target_scores_as_before(target: TargetModel) -> None:
+    texts = [LIKE_ACTIVES, SEEN, UNLIKE_ALL]
+    assert pickle.loads(pickle.dumps(target)).score(texts) == target.score(texts)
+
+
+def test_a_learner_without_support_is_no_target(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "learner.molmeta", tiny_checkpoint())
+    with pytest.raises(CheckpointError, match="support"):
+        TargetModel.load(tmp_path / "learner.molmeta")

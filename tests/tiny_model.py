@@ -1,0 +1,41 @@
+"""A learner too small to be good, and an assay to adapt it to, in place of the shipped model."""
+
+import torch
+
+from molmeta.assays.support import SupportSet, build_support
+from molmeta.checkpoint import Checkpoint, Provenance
+from molmeta.chem.intake import identity_key
+from molmeta.encoders.config import EncoderConfig
+from molmeta.learners.registry import LEARNERS
+
+ACTIVES = ("CC(=O)Nc1ccc(O)cc1", "CC(=O)Nc1ccc(F)cc1", "CCC(=O)Nc1ccc(O)cc1", "CC(=O)Nc1ccccc1")
+INACTIVES = ("CCCCCC", "CCCCCCO", "CC(C)CCO", "CCCCCCN")
+SUPPORT = ACTIVES + INACTIVES
+LABELS = (1,) * len(ACTIVES) + (0,) * len(INACTIVES)
+SEEN = "CC(=O)Nc1ccc(O)cc1"
+"""One of ACTIVES, which the tiny model says it was meta-trained on."""
+
+LIKE_ACTIVES = "CC(=O)Nc1ccc(Cl)cc1"
+LIKE_INACTIVES = "CCCCCCCO"
+UNLIKE_ALL = "FS(F)(F)(F)(F)F"
+
+
+def tiny_checkpoint(learner: str = "deepkernel") -> Checkpoint:
+    """An untrained learner, the same each time."""
+    torch.manual_seed(0)
+    encoder = EncoderConfig(graph_layers=1, graph_width=8, ecfp_bits=64, hidden=16, dim=8)
+    method = LEARNERS[learner]
+    return Checkpoint(
+        learner=method(encoder, method.Config()).eval(),
+        provenance=Provenance(
+            data="none", licence="none", data_sha256=(), seed=0, steps=0, code_version="0",
+            created="never",
+        ),
+        metrics={},
+        seen_keys=torch.tensor([identity_key(SEEN)]),
+    )  # fmt: skip
+
+
+def support_set() -> SupportSet:
+    """The assay of SUPPORT and LABELS."""
+    return build_support(SUPPORT, LABELS)
