@@ -1,0 +1,1 @@
+"""Predictor to numbers: metrics and the protocols that draw support and query."""
