@@ -1,0 +1,1 @@
+"""Assays to a trained learner: configuration, the one outer loop, tuning."""
