@@ -1,0 +1,1 @@
+"""The `molmeta` command: parses, calls the library, prints."""

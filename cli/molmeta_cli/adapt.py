@@ -1,0 +1,59 @@
+"""`molmeta adapt`: keep a model adapted to the user's target in one file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Unpack
+
+import click
+
+from molmeta.errors import OutputError
+from molmeta_cli.adaptation import (
+    SupportFlags,
+    adapt_to_support,
+    machine_flags,
+    prepare_device,
+    support_flags,
+    tell_about,
+)
+from molmeta_cli.console import tell
+
+
+@click.command(
+    epilog="Example: molmeta adapt --support my_assay.csv --output my_target.molmeta",
+)
+@support_flags
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="The new model file.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+@machine_flags
+def command(
+    output: Path,
+    overwrite: bool,
+    device: str,
+    threads: int,
+    quiet: bool,
+    **support: Unpack[SupportFlags],
+) -> None:
+    """Adapt the model to your target once, for many calls of molmeta predict --model.
+
+    The file holds the structures and classes of the support compounds: it is as confidential as
+    they are.
+    """
+    if support["support"] is None:
+        raise click.UsageError("Say what you have measured: --support FILE.")
+    if output.exists() and os.path.samefile(output, support["support"]):
+        raise OutputError(f"{output} is the support file; write the model to another.")
+    target = adapt_to_support(
+        support, allow_tiny=False, device=prepare_device(device, threads), quiet=quiet
+    )
+    tell_about(target, quiet)
+    target.save(output, overwrite=overwrite)
+    tell(f"Use it with: molmeta predict --model {output} --input library.csv", quiet)
+    click.echo(str(output))

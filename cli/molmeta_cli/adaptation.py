@@ -1,0 +1,157 @@
+"""From the flags that `predict` and `adapt` share to a model adapted to the user's target."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+import click
+
+from molmeta_cli.console import counted, tell
+
+if TYPE_CHECKING:
+    from molmeta.target import TargetModel
+
+
+class SupportFlags(TypedDict):
+    """What was measured on the target, and where to read it."""
+
+    support: str | None
+    support_smiles_column: str | None
+    label_column: str | None
+    threshold: str | None
+    active: Literal["above", "below"] | None
+    conflict: Literal["drop", "error", "majority"]
+    learner_model: Path | None
+
+
+_SUPPORT_FLAGS = (
+    click.option(
+        "--support",
+        type=click.Path(),
+        metavar="FILE",
+        help="The compounds you have measured, with their labels: CSV, TSV, SDF or Parquet.",
+    ),
+    click.option(
+        "--support-smiles-column", metavar="NAME", help="Where the support file has its SMILES."
+    ),
+    click.option(
+        "--label-column",
+        metavar="NAME",
+        help="Where it has its labels: active/inactive, 1/0, or values with --threshold.",
+    ),
+    click.option(
+        "--threshold",
+        metavar="VALUE",
+        help='Turns measured values into classes: 1000, "1 uM", 6. Needs --active.',
+    ),
+    click.option(
+        "--active",
+        type=click.Choice(["above", "below"]),
+        help="The active side of --threshold: below for an IC50, above for a pIC50.",
+    ),
+    click.option(
+        "--conflict",
+        type=click.Choice(["drop", "error", "majority"]),
+        default="drop",
+        show_default=True,
+        help="A compound labelled both ways: leave it out, stop, or take the majority.",
+    ),
+    click.option(
+        "--learner-model",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Adapt this meta-trained model instead of the one that is shipped.",
+    ),
+)
+
+_MACHINE_FLAGS = (
+    click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
+    click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="CPU threads of the model; more seldom help, as reading molecules takes longer.",
+    ),
+    click.option("--quiet", is_flag=True, help="No notes and no progress; errors are still told."),
+)
+
+
+def support_flags(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the flags of SupportFlags."""
+    return _with(_SUPPORT_FLAGS, function)
+
+
+def machine_flags(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --device, --threads and --quiet."""
+    return _with(_MACHINE_FLAGS, function)
+
+
+def _with(flags: Sequence[Callable[..., Any]], function: Callable[..., Any]) -> Callable[..., Any]:
+    for add in reversed(flags):
+        function = add(function)
+    return function
+
+
+def prepare_device(device: str, threads: int) -> str:
+    """The device to compute on, with torch imported and set to `threads`."""
+    # The garbage collector would walk all that torch sets up, several times: 0.2 s for nothing.
+    gc.disable()
+    import torch
+
+    gc.freeze()
+    gc.enable()
+    from molmeta.device import pick_device
+
+    torch.set_num_threads(threads)
+    return str(pick_device(device))
+
+
+def adapt_to_support(
+    flags: SupportFlags, *, allow_tiny: bool, device: str, quiet: bool
+) -> TargetModel:
+    """The learner adapted to the support file; what the user should know goes to stderr."""
+    from molmeta.assays.support import read_support
+    from molmeta.assays.tables import open_table
+    from molmeta.checkpoint import load_checkpoint, shipped_model_path
+    from molmeta.target import adapt_target
+
+    assert flags["support"] is not None
+    with open_table(flags["support"], smiles_column=flags["support_smiles_column"]) as table:
+        support = read_support(
+            table,
+            label_column=flags["label_column"],
+            threshold=flags["threshold"],
+            active=flags["active"],
+            conflict=flags["conflict"],
+            allow_tiny=allow_tiny,
+        )
+    for note in support.notes:
+        tell(f"Support: {note}", quiet)
+    checkpoint = load_checkpoint(flags["learner_model"] or shipped_model_path(), device=device)
+    return adapt_target(checkpoint, support)
+
+
+def tell_about(target: TargetModel, quiet: bool) -> None:
+    """The support in a sentence, and what meta-training knew of it."""
+    n = len(target.support)
+    tell(
+        f"Support: {counted(n, 'compound')}, {target.n_active} active and {n - target.n_active} "
+        "inactive.",
+        quiet,
+    )
+    if not target.has_both_classes:
+        tell(
+            "There are only actives: compounds are ranked by their similarity to the nearest one, "
+            "and no probability is given.",
+            quiet,
+        )
+    if target.n_support_seen:
+        tell(
+            f"Leak: meta-training used {target.n_support_seen} of the {n}, perhaps with your "
+            "assay: scores may look better than they are.",
+            quiet,
+        )

@@ -1,0 +1,77 @@
+"""`molmeta train`: meta-train a learner on a folder of assays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(
+    epilog="Example: molmeta train --data train.parquet --valid valid.parquet "
+    "--config benchmarks/configs/protonet.toml --output runs/protonet"
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Meta-train assays: a Parquet file or a folder of them, with assay_id, smiles, label.",
+)
+@click.option(
+    "--valid",
+    type=click.Path(path_type=Path),
+    help="Meta-valid assays; the weights that do best on them are kept.",
+)
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Settings in TOML: seed, [learner], [encoder], [training].",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of the run. A run that was stopped goes on from there.",
+)
+@click.option(
+    "--name", default="unnamed data", help="Name of the training data, kept in the model."
+)
+@click.option(
+    "--licence", default="unknown", help="Licence of the training data, kept in the model."
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="CPU threads; torch's choice if not given."
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that featurise; all cores.")
+def command(
+    data: Path,
+    valid: Path | None,
+    config_path: Path,
+    output: Path,
+    name: str,
+    licence: str,
+    device: str,
+    threads: int | None,
+    workers: int | None,
+) -> None:
+    """Meta-train a learner over many assays; the result is OUTPUT/model.molmeta."""
+    import torch
+
+    from molmeta.assays.store import open_store
+    from molmeta.device import pick_device
+    from molmeta.training.config import read_config
+    from molmeta.training.outer_loop import train
+    from molmeta.training.publish import publish
+
+    config = read_config(config_path)
+    chosen = pick_device(device)
+    if threads:
+        torch.set_num_threads(threads)
+    store = open_store(data, workers).to(chosen)
+    held_out = open_store(valid, workers).to(chosen) if valid else None
+    learner = train(config, store, held_out, output, chosen)
+    model = publish(learner, config, store, held_out, output, data_name=name, licence=licence)
+    click.echo(str(model))

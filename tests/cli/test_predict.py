@@ -1,0 +1,304 @@
+"""`molmeta predict`: data on stdout, everything else on stderr, and each bad input in its place."""
+
+import csv
+import gzip
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from molmeta_cli.console import TerminalTable
+
+from molmeta.errors import CheckpointError
+from tests.cli.conftest import Run
+from tests.tiny_model import ACTIVES, INACTIVES, LIKE_ACTIVES, LIKE_INACTIVES, SEEN, UNLIKE_ALL
+
+COLUMNS = ["probability", "deviation", "similarity", "in_support", "status", "reason"]
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(text.splitlines()))
+
+
+def rows_in(path: Path) -> list[dict[str, str]]:
+    return rows_of(path.read_text())
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    path = tmp_path / "library.csv"
+    path.write_text(
+        f"id,structure,1E5\n007,{LIKE_ACTIVES},NA\n,nonsense,\n1-Mar,{LIKE_INACTIVES},1e5\n"
+    )
+    return path
+
+
+def test_smiles_on_the_command_line_give_csv_on_stdout(run: Run, assay: Path) -> None:
+    result = run("predict", "--support", assay, "--smiles", LIKE_ACTIVES, "--smiles", "C1CC")
+    assert result.exit_code == 0
+    like, broken = rows_of(result.stdout)
+    assert list(like) == ["smiles", *COLUMNS]
+    assert 0.5 < float(like["probability"]) < 1
+    assert (broken["probability"], broken["status"]) == ("", "parse_error")
+    assert "2 rows: 1 ok, 1 parse_error." in result.stderr
+    assert "No score for 1 row" in result.stderr
+
+
+def test_every_row_of_a_file_keeps_its_place_and_its_cells(
+    run: Run, assay: Path, library: Path
+) -> None:
+    result = run("predict", "--support", assay, "--input", library, "--output", "scores.csv")
+    assert (result.exit_code, result.stdout) == (0, "")
+    out = rows_in(library.with_name("scores.csv"))
+    assert [(r["id"], r["structure"], r["1E5"]) for r in out] == [
+        (r["id"], r["structure"], r["1E5"]) for r in rows_in(library)
+    ]
+    assert [r["status"] for r in out] == ["ok", "not_smiles", "ok"]
+
+
+def test_top_gives_the_best_with_their_rank(run: Run, assay: Path, library: Path) -> None:
+    result = run("predict", "--support", assay, "--input", library, "--top", "1")
+    (best,) = rows_of(result.stdout)
+    assert (best["id"], best["rank"]) == ("007", "1")
+
+
+def test_a_library_from_stdin_and_a_support_in_another_format(run: Run, assay: Path) -> None:
+    packed = assay.with_name("assay.tsv.gz")
+    packed.write_bytes(gzip.compress(assay.read_bytes().replace(b",", b"\t")))
+    result = run("predict", "--support", packed, "--input", "-", stdin=f"{LIKE_ACTIVES} id7\nCCO\n")
+    assert [row["status"] for row in rows_of(result.stdout)] == ["ok", "ok"]
+
+
+def test_a_header_without_rows_gives_a_header_and_exit_0(run: Run, assay: Path) -> None:
+    result = run("predict", "--support", assay, "--input", "-", stdin="smiles,id\n")
+    assert result.exit_code == 0
+    assert result.stdout == ",".join(["smiles", "id", *COLUMNS]) + "\n"
+
+
+def test_columns_that_the_input_has_already_are_not_lost(run: Run, assay: Path) -> None:
+    result = run("predict", "--support", assay, "--input", "-", stdin="smiles,status\nCCO,mine\n")
+    (row,) = rows_of(result.stdout)
+    assert (row["status"], row["molmeta_status"]) == ("mine", "ok")
+
+
+def test_measured_values_and_the_direction_are_told(run: Run, tmp_path: Path) -> None:
+    rows = [f"{s},{v}" for group, v in ((ACTIVES, "50"), (INACTIVES, ">10000")) for s in group]
+    (tmp_path / "ic50.csv").write_text("\n".join(["smiles,IC50", *rows]))
+    words = ["predict", "--support", "ic50.csv", "--smiles", LIKE_ACTIVES]
+    refused = run(*words)
+    assert refused.exit_code == 4
+    assert "--threshold" in refused.stderr
+    assert run(*words, "--threshold", "1000").exit_code == 2
+    result = run(*words, "--threshold", "1000", "--active", "below", "--label-column", "IC50")
+    assert result.exit_code == 0
+    assert "active means a value <= 1000" in result.stderr
+    assert float(rows_of(result.stdout)[0]["probability"]) > 0.5
+
+
+def test_rows_of_the_support_that_are_left_out_are_told_with_the_reason(
+    run: Run, assay: Path
+) -> None:
+    assay.write_text(assay.read_text() + "C1CC,1\nCCCl,\n")
+    result = run("predict", "--support", assay, "--smiles", "CCO")
+    assert "2 of 10 rows cannot be used" in result.stderr
+    assert "parse_error (row 9" in result.stderr
+    assert "label_error (row 10" in result.stderr
+    assert "Support: 8 compounds, 4 active and 4 inactive." in result.stderr
+
+
+@pytest.mark.parametrize("support", ["smiles,label\nCCO,1\n", "smiles,label\nCCO,0\nCCC,0\n"])
+def test_one_class_exits_4(run: Run, tmp_path: Path, support: str) -> None:
+    (tmp_path / "tiny.csv").write_text(support)
+    result = run("predict", "--support", "tiny.csv", "--smiles", "CCO")
+    assert (result.exit_code, result.stdout) == (4, "")
+
+
+def test_one_active_ranks_by_similarity_when_tiny_is_allowed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "tiny.csv").write_text(f"smiles,label\n{ACTIVES[0]},1\n")
+    words = ["--smiles", LIKE_INACTIVES, "--smiles", LIKE_ACTIVES, "--top", "2"]
+    result = run("predict", "--support", "tiny.csv", "--allow-tiny", *words)
+    assert result.exit_code == 0
+    assert [row["smiles"] for row in rows_of(result.stdout)] == [LIKE_ACTIVES, LIKE_INACTIVES]
+    assert [row["probability"] for row in rows_of(result.stdout)] == ["", ""]
+    assert "no probability is given" in result.stderr
+
+
+def test_what_meta_training_knew_is_told(run: Run, assay: Path) -> None:
+    result = run("predict", "--support", assay, "--smiles", SEEN, "--smiles", "CCO")
+    assert "Leak: meta-training used 1 of the 8" in result.stderr
+    assert "Leak: meta-training used 1 of the molecules" in result.stderr
+    assert [row["in_support"] for row in rows_of(result.stdout)] == ["true", ""]
+
+
+def test_compounds_unlike_the_support_are_counted(run: Run, assay: Path) -> None:
+    result = run("predict", "--support", assay, "--smiles", UNLIKE_ALL)
+    assert rows_of(result.stdout)[0]["status"] == "warn_domain"
+    assert "Unlike every support compound (warn_domain): 1 of 1" in result.stderr
+
+
+def test_strict_exits_7_after_writing_everything(run: Run, assay: Path, library: Path) -> None:
+    words = ["predict", "--support", assay, "--input", library, "--output", "scores.csv"]
+    result = run(*words, "--strict")
+    assert result.exit_code == 7
+    assert len(rows_in(library.with_name("scores.csv"))) == 3
+    assert run("predict", "--support", assay, "--smiles", "CCO", "--strict").exit_code == 0
+
+
+def test_quiet_says_nothing_and_still_tells_errors(run: Run, assay: Path) -> None:
+    assert run("predict", "--support", assay, "--smiles", "", "--quiet").stderr == ""
+    assert run("predict", "--support", "no.csv", "--smiles", "C", "--quiet").stderr != ""
+
+
+def test_the_summary_is_json_with_every_count(run: Run, assay: Path, library: Path) -> None:
+    words = ["predict", "--support", assay, "--input", library, "--summary", "summary.json"]
+    assert run(*words).exit_code == 0
+    document = json.loads((library.with_name("summary.json")).read_text())
+    assert document["by_status"] == {"ok": 2, "not_smiles": 1}
+    assert (document["n_rows"], document["n_failed"], document["n_support"]) == (3, 1, 8)
+    assert len(document["model_sha256"]) == 64
+    assert run(*words).exit_code == 6
+    assert run(*words, "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--smiles", "C"],
+        ["--support", "assay.csv"],
+        ["--support", "assay.csv", "--smiles", "C", "--input", "library.csv"],
+        ["--support", "assay.csv", "--model", "m.molmeta", "--smiles", "C"],
+        ["--model", "m.molmeta", "--smiles", "C", "--label-column", "y"],
+        ["--support", "-", "--input", "-"],
+        ["--support", "assay.csv", "--smiles", "C", "--top", "0"],
+        ["--support", "assay.csv", "--smiles", "C", "--threads", "-1"],
+        ["--support", "assay.csv", "--smiles", "C", "--device", "tpu"],
+        ["--support", "assay.csv", "--smiles", "C", "--active", "above"],
+    ],
+)
+def test_flags_that_make_no_sense_exit_2_with_empty_stdout(
+    run: Run, assay: Path, words: list[str]
+) -> None:
+    result = run("predict", *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Error: " in result.stderr
+
+
+def test_cuda_without_a_gpu_exits_2(run: Run, assay: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    words = ["predict", "--support", assay, "--smiles", "CCO", "--device"]
+    assert run(*words, "cuda").exit_code == 2
+    assert run(*words, "auto").exit_code == 0
+
+
+def test_an_input_that_cannot_be_used_exits_3(run: Run, assay: Path, library: Path) -> None:
+    def code(path: str | Path, *words: str) -> int:
+        return run("predict", "--support", assay, "--input", path, *words).exit_code
+
+    assert code("missing.csv") == 3
+    assert code(library.parent) == 3
+    assert code(library, "--smiles-column", "SMILES") == 3
+
+
+def test_a_model_that_cannot_be_used_exits_5(run: Run, assay: Path, learner: Path) -> None:
+    assay.with_name("page.molmeta").write_text("<html>not found</html>")
+    assert run("predict", "--model", "page.molmeta", "--smiles", "C").exit_code == 5
+    without_support = run("predict", "--model", learner, "--smiles", "C")
+    assert without_support.exit_code == 5
+    assert "--support" in without_support.stderr
+
+
+def test_without_a_shipped_model_another_can_be_named(
+    run: Run, assay: Path, learner: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Path:
+        raise CheckpointError("there is none")
+
+    monkeypatch.setattr("molmeta.checkpoint.shipped_model_path", missing)
+    words = ["predict", "--support", assay, "--smiles", "CCO"]
+    assert run(*words).exit_code == 5
+    assert run(*words, "--learner-model", learner).exit_code == 0
+
+
+def test_an_output_that_cannot_be_written_exits_6_and_harms_nothing(
+    run: Run, assay: Path, library: Path
+) -> None:
+    def write(path: str | Path, *words: str) -> Result:
+        return run("predict", "--support", assay, "--input", library, "--output", path, *words)
+
+    before = library.read_bytes()
+    for path, words in (
+        (library, ["--overwrite"]),
+        (assay, ["--overwrite"]),
+        ("nowhere/scores.csv", []),
+        (library.parent, []),
+        (library, []),
+    ):
+        assert write(path, *words).exit_code == 6
+    assert library.read_bytes() == before
+    assert write("new.csv").exit_code == 0
+    assert write("new.csv").exit_code == 6
+    assert write("new.csv", "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["with space.csv", "ünïcode Ω.csv", "-.csv", "n" * 251 + ".csv"])
+def test_files_of_any_name_are_read_and_written(
+    run: Run, assay: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_text("smiles\nCCO\n")
+    result = run("predict", "--support", assay, "--input", f"in/{name}", "--output", f"./{name}")
+    assert result.exit_code == 0, result.stderr
+    assert len(rows_in(tmp_path / name)) == 1
+
+
+def test_parquet_holds_the_scores_as_numbers(run: Run, assay: Path, library: Path) -> None:
+    from pyarrow import parquet
+
+    words = ["predict", "--support", assay, "--input", library, "--output", "scores.parquet"]
+    assert run(*words).exit_code == 0
+    columns = parquet.read_table(library.with_name("scores.parquet")).to_pydict()
+    assert columns["probability"][1] is None
+    assert columns["probability"][0] > 0.5
+    assert columns["id"] == ["007", "", "1-Mar"]
+
+
+def test_a_terminal_gets_an_aligned_table(capsys: pytest.CaptureFixture[str]) -> None:
+    table = TerminalTable(["smiles", "status"])
+    table.write(["CCO", "ok"])
+    table.write(["C" * 60, "ok\x1b[2J"])
+    table.finish()
+    header, first, second = capsys.readouterr().out.splitlines()
+    assert header == "smiles" + " " * 44 + "status"
+    assert first == "CCO" + " " * 47 + "ok"
+    assert second == "C" * 45 + "...  ok\\x1b[2J"
+
+
+def test_a_long_table_is_printed_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    table = TerminalTable(["n"])
+    for n in range(300):
+        table.write([str(n)])
+    assert len(capsys.readouterr().out.splitlines()) == 301
+    table.finish()
+    assert capsys.readouterr().out == ""
+
+
+def test_stdout_that_is_a_terminal_shows_the_table(
+    run: Run, assay: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("molmeta_cli.predict._is_terminal", lambda: True)
+    result = run("predict", "--support", assay, "--smiles", LIKE_ACTIVES)
+    header, row = result.stdout.splitlines()
+    assert "," not in header
+    assert header.index("probability") == row.index("0.")
+
+
+def test_the_locale_changes_no_byte(
+    run: Run, assay: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["predict", "--support", assay, "--input", library]
+    plain = run(*words).stdout_bytes
+    for name in ("LC_ALL", "LANG"):
+        monkeypatch.setenv(name, "de_DE.UTF-8")
+    assert run(*words).stdout_bytes == plain
+    assert b"\r" not in plain or sys.platform == "win32"
