@@ -37,6 +37,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         conflict: what to do with a compound that is labelled both ways: "drop", "error" or
             "majority".
         allow_tiny: accept actives alone; they give a ranking by similarity, and no probability.
+        memory: let the model draw on what public assays said of compounds that it knows.
         device: "auto", "cpu" or "cuda".
 
     Attributes:
@@ -53,6 +54,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         active: Side | None = None,
         conflict: Conflict = "drop",
         allow_tiny: bool = False,
+        memory: bool = True,
         device: str = "auto",
     ) -> None:
         self.model = model
@@ -60,6 +62,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.active = active
         self.conflict = conflict
         self.allow_tiny = allow_tiny
+        self.memory = memory
         self.device = device
 
     def fit(self, X: Iterable[object], y: Iterable[object]) -> Self:
@@ -83,7 +86,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             allow_tiny=self.allow_tiny,
         )
         path = shipped_model_path() if self.model is None else Path(self.model)
-        checkpoint = load_checkpoint(path, device=pick_device(self.device))
+        checkpoint = load_checkpoint(path, device=pick_device(self.device), memory=self.memory)
         self.target_: TargetModel = adapt_target(checkpoint, self.support_)
         self.classes_ = np.array([0, 1])
         return self

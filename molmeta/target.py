@@ -104,13 +104,15 @@ class TargetModel:
         return TargetModel, (self.checkpoint,)
 
     @classmethod
-    def load(cls, path: Path, *, device: torch.device | str = "cpu") -> TargetModel:
-        """The target model at `path`.
+    def load(
+        cls, path: Path, *, device: torch.device | str = "cpu", memory: bool = True
+    ) -> TargetModel:
+        """The target model at `path`, with or without the compound memory in it.
 
         Raises:
             CheckpointError: the file is refused, or holds a learner without a support set.
         """
-        return cls(load_checkpoint(path, device=device))
+        return cls(load_checkpoint(path, device=device, memory=memory))
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """Write the learner and the support to one file.

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +24,14 @@ from molmeta.checkpoint import (
     save_checkpoint,
     shipped_model_path,
 )
+from molmeta.chem.intake import identity_key
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import CheckpointError, OutputError
+from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.registry import LEARNERS
 from molmeta.sealed_file import read_sealed, write_sealed
 from tests.molecules import DRUGS
+from tests.tiny_model import SEEN, tiny_checkpoint
 
 TINY = EncoderConfig(graph_layers=1, graph_width=4, ecfp_bits=8, hidden=4, dim=4)
 PROVENANCE = Provenance(
@@ -511,3 +514,52 @@ def test_the_shipped_model_is_found_where_there_is_one(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "default.molmeta").touch()
     assert shipped_model_path() == tmp_path / "models" / "default.molmeta"
+
+
+def _with_memory() -> Checkpoint:
+    checkpoint = tiny_checkpoint()
+    keys = torch.tensor([identity_key(SEEN), identity_key("CCO")]).sort().values
+    checkpoint.learner.memory = CompoundMemory(
+        keys=keys,
+        offsets=torch.tensor([0, 2, 3]),
+        assays=torch.tensor([0, 7, 3], dtype=torch.int16),
+        values=torch.tensor([0.5, -0.25, 0.5], dtype=torch.float16),
+    )
+    return checkpoint
+
+
+def test_a_compound_memory_comes_back_and_can_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "model.molmeta"
+    checkpoint = _with_memory()
+    save_checkpoint(path, checkpoint)
+    loaded = load_checkpoint(path).learner.memory
+    assert loaded is not None
+    assert checkpoint.learner.memory is not None
+    for field in fields(CompoundMemory):
+        expected = getattr(checkpoint.learner.memory, field.name)
+        torch.testing.assert_close(getattr(loaded, field.name), expected, rtol=0, atol=0)
+    assert load_checkpoint(path, memory=False).learner.memory is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"offsets": torch.tensor([0, 2, 9])},
+        {"offsets": torch.tensor([0, 3, 2])},
+        {"offsets": torch.tensor([0, 3])},
+        {"keys": torch.tensor([5, 5])},
+        {"assays": torch.tensor([0, -7, 3], dtype=torch.int16)},
+        {"values": torch.tensor([0.5, 0.25], dtype=torch.float16)},
+        {"values": torch.tensor([0.5, torch.nan, 0.5], dtype=torch.float16)},
+        {"assays": torch.tensor([0, 7, 3])},
+    ],
+    ids=str,
+)
+def test_a_memory_that_does_not_fit_together_is_not_written(
+    tmp_path: Path, change: dict[str, torch.Tensor]
+) -> None:
+    checkpoint = _with_memory()
+    assert checkpoint.learner.memory is not None
+    checkpoint.learner.memory = replace(checkpoint.learner.memory, **change)
+    with pytest.raises(OutputError, match="could not be used"):
+        save_checkpoint(tmp_path / "model.molmeta", checkpoint)

@@ -12,7 +12,7 @@ from molmeta.errors import OutputError
 from molmeta_cli.adaptation import (
     SupportFlags,
     adapt_to_support,
-    machine_flags,
+    model_flags,
     prepare_device,
     support_flags,
     tell_about,
@@ -32,13 +32,14 @@ from molmeta_cli.console import tell
     help="The new model file.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
-@machine_flags
+@model_flags
 def command(
     output: Path,
     overwrite: bool,
     device: str,
     threads: int,
     quiet: bool,
+    memory: bool,
     **support: Unpack[SupportFlags],
 ) -> None:
     """Adapt the model to your target once, for many calls of molmeta predict --model.
@@ -51,7 +52,11 @@ def command(
     if output.exists() and os.path.samefile(output, support["support"]):
         raise OutputError(f"{output} is the support file; write the model to another.")
     target = adapt_to_support(
-        support, allow_tiny=False, device=prepare_device(device, threads), quiet=quiet
+        support,
+        allow_tiny=False,
+        memory=memory,
+        device=prepare_device(device, threads),
+        quiet=quiet,
     )
     tell_about(target, quiet)
     target.save(output, overwrite=overwrite)

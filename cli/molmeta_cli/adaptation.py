@@ -67,7 +67,13 @@ _SUPPORT_FLAGS = (
     ),
 )
 
-_MACHINE_FLAGS = (
+_MODEL_FLAGS = (
+    click.option(
+        "--memory/--no-memory",
+        default=True,
+        show_default=True,
+        help="Whether the model may draw on what public assays said of compounds that it knows.",
+    ),
     click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
     click.option(
         "--threads",
@@ -85,9 +91,9 @@ def support_flags(function: Callable[..., Any]) -> Callable[..., Any]:
     return _with(_SUPPORT_FLAGS, function)
 
 
-def machine_flags(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --device, --threads and --quiet."""
-    return _with(_MACHINE_FLAGS, function)
+def model_flags(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --memory/--no-memory, --device, --threads and --quiet."""
+    return _with(_MODEL_FLAGS, function)
 
 
 def _with(flags: Sequence[Callable[..., Any]], function: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,7 +117,7 @@ def prepare_device(device: str, threads: int) -> str:
 
 
 def adapt_to_support(
-    flags: SupportFlags, *, allow_tiny: bool, device: str, quiet: bool
+    flags: SupportFlags, *, allow_tiny: bool, memory: bool, device: str, quiet: bool
 ) -> TargetModel:
     """The learner adapted to the support file; what the user should know goes to stderr."""
     from molmeta.assays.support import read_support
@@ -131,7 +137,8 @@ def adapt_to_support(
         )
     for note in support.notes:
         tell(f"Support: {note}", quiet)
-    checkpoint = load_checkpoint(flags["learner_model"] or shipped_model_path(), device=device)
+    path = flags["learner_model"] or shipped_model_path()
+    checkpoint = load_checkpoint(path, device=device, memory=memory)
     return adapt_target(checkpoint, support)
 
 
@@ -150,8 +157,9 @@ def tell_about(target: TargetModel, quiet: bool) -> None:
             quiet,
         )
     if target.n_support_seen:
-        tell(
-            f"Leak: meta-training used {target.n_support_seen} of the {n}, perhaps with your "
-            "assay: scores may look better than they are.",
-            quiet,
+        known = (
+            "the model uses what public assays said of them (--no-memory switches that off)"
+            if target.checkpoint.learner.memory is not None
+            else "perhaps with your assay: scores may look better than they are"
         )
+        tell(f"Leak: meta-training used {target.n_support_seen} of the {n}; {known}.", quiet)

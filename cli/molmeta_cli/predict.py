@@ -15,7 +15,7 @@ from molmeta.errors import OutputError
 from molmeta_cli.adaptation import (
     SupportFlags,
     adapt_to_support,
-    machine_flags,
+    model_flags,
     prepare_device,
     support_flags,
     tell_about,
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 @click.option(
     "--summary", type=click.Path(path_type=Path), metavar="FILE", help="Counts as JSON, to a file."
 )
-@machine_flags
+@model_flags
 def command(
     model: Path | None,
     smiles: tuple[str, ...],
@@ -75,6 +75,7 @@ def command(
     device: str,
     threads: int,
     quiet: bool,
+    memory: bool,
     strict: bool,
     summary: Path | None,
     **support: Unpack[SupportFlags],
@@ -96,9 +97,11 @@ def command(
     with ExitStack() as stack:
         columns, rows = stack.enter_context(_opened(smiles, input_path, smiles_column, quiet))
         if model is not None:
-            target = TargetModel.load(model, device=device)
+            target = TargetModel.load(model, device=device, memory=memory)
         else:
-            target = adapt_to_support(support, allow_tiny=allow_tiny, device=device, quiet=quiet)
+            target = adapt_to_support(
+                support, allow_tiny=allow_tiny, memory=memory, device=device, quiet=quiet
+            )
         tell_about(target, quiet)
         names = appended_columns(columns, ranked=top is not None)
         reads = [path for path in (input_path, support["support"], model) if path is not None]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Head, HeadLearner, Prediction
+from molmeta.learners.space import Float, Range
 
 _REFERENCE_SIZE = 32
 
@@ -63,6 +66,11 @@ class DeepKernel(HeadLearner):
 
     Config = DeepKernelConfig
     uses_memory = True
+    # All else is learned as weights; the memory is absent in meta-training.
+    search_space: ClassVar[Mapping[str, Range]] = {
+        "memory": Float(0.0, 3.0),
+        "memory_mean": Float(0.0, 1.5),
+    }
 
     def __init__(
         self, encoder: EncoderConfig, config: DeepKernelConfig, backend: Backend = "torch"

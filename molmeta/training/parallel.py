@@ -80,7 +80,9 @@ def joined_group(device: torch.device) -> Iterator[Group]:
     on_gpu = device.type == "cuda"
     if on_gpu:
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_PATIENCE)
+    dist.init_process_group(
+        "nccl" if on_gpu else "gloo", timeout=_PATIENCE, device_id=device if on_gpu else None
+    )
     try:
         yield Group(device, dist.get_rank(), dist.get_world_size())
         # Whoever left early would break off what the others still receive. Once all are here,

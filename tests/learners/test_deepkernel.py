@@ -1,0 +1,68 @@
+"""DeepKernel against scikit-learn's Gaussian process on the same kernel."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct
+
+from molmeta.chem.batch import MoleculeBatch
+from molmeta.encoders.config import EncoderConfig
+from molmeta.errors import ConfigError
+from molmeta.learners.base import Embedded
+from molmeta.learners.deepkernel import DeepKernel, DeepKernelConfig
+
+TINY = EncoderConfig(graph_width=8, graph_layers=1, hidden=16, dim=8)
+LABELS = torch.tensor([1.0, 0.0] * 6)
+
+
+def _embedded(learner: DeepKernel, batch: MoleculeBatch, start: int, end: int) -> Embedded:
+    with torch.no_grad():
+        return learner.embed(batch.gather(torch.arange(start, end)))
+
+
+def test_the_posterior_equals_scikit_learns(batch: MoleculeBatch) -> None:
+    learner = DeepKernel(TINY, DeepKernelConfig(linear=0.5, rbf=0.7, tanimoto=0.0, noise=0.2))
+    learner.eval()
+    support, query = _embedded(learner, batch, 0, 12), _embedded(learner, batch, 12, 40)
+    with torch.no_grad():
+        prediction = learner.fit_head(support, LABELS)(query)
+
+    kernel = ConstantKernel(0.5) * DotProduct(1e-9) + ConstantKernel(0.7) * RBF(0.7)
+    process = GaussianProcessRegressor(kernel, alpha=0.2, optimizer=None)
+    # A balanced support: the prior mean is 0.
+    process.fit(support.vectors.numpy(), (2 * LABELS - 1).numpy())
+    mean, deviation = process.predict(query.vectors.numpy(), return_std=True)
+    slope = 2.0 / np.sqrt(1 + 0.5 * deviation**2)
+    np.testing.assert_allclose(prediction.logit, slope * mean, atol=1e-5)
+    np.testing.assert_allclose(prediction.deviation, slope * deviation, atol=1e-5)
+
+
+def test_more_of_one_class_moves_every_score_its_way(batch: MoleculeBatch) -> None:
+    learner = DeepKernel(TINY, DeepKernelConfig()).eval()
+    support, query = _embedded(learner, batch, 0, 12), _embedded(learner, batch, 12, 40)
+    few, many = LABELS.clone(), torch.ones(12)
+    many[0] = 0.0
+    with torch.no_grad():
+        low = learner.fit_head(support, few)(query).logit
+        high = learner.fit_head(support, many)(query).logit
+    assert high.mean() > low.mean()
+
+
+def test_a_weight_of_zero_leaves_its_kernel_out(batch: MoleculeBatch) -> None:
+    learner = DeepKernel(TINY, DeepKernelConfig(linear=0.0, rbf=0.0, tanimoto=0.5))
+    support = _embedded(learner, batch, 0, 12)
+    strangers = Embedded(torch.zeros(12, 8, dtype=torch.float64), support.molecules)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            learner.kernel(support, support), learner.kernel(support, strangers)
+        )
+    assert set(learner.levels) == {"noise", "scale", "spread", "prior", "tanimoto", "length"}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"rbf": -1.0}, {"linear": 0.0, "rbf": 0.0, "tanimoto": 0.0}, {"noise": 0.0}]
+)
+def test_settings_that_make_no_kernel_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        DeepKernelConfig(**settings)
