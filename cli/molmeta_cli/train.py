@@ -64,6 +64,7 @@ def command(
     from molmeta.device import pick_device
     from molmeta.training.config import read_config
     from molmeta.training.outer_loop import train
+    from molmeta.training.parallel import leads_group
     from molmeta.training.publish import publish
 
     config = read_config(config_path)
@@ -73,5 +74,7 @@ def command(
     store = open_store(data, workers).to(chosen)
     held_out = open_store(valid, workers).to(chosen) if valid else None
     learner = train(config, store, held_out, output, chosen)
+    if not leads_group():
+        return
     model = publish(learner, config, store, held_out, output, data_name=name, licence=licence)
     click.echo(str(model))

@@ -68,6 +68,11 @@ class Group:
         return float(tensor)
 
 
+def leads_group() -> bool:
+    """Whether this process is the first of its group, also after the group has ended."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 @contextmanager
 def joined_group(device: torch.device) -> Iterator[Group]:
     """The group that torchrun's environment variables describe, or a group of one.

@@ -1,0 +1,117 @@
+"""`molmeta train`, `benchmark` and `tune` from files to files."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from molmeta.checkpoint import load_checkpoint
+from tests.cli.conftest import Run
+from tests.molecules import DRUGS
+
+CONFIG = """
+[learner]
+name = "protonet"
+[encoder]
+graph_width = 8
+graph_layers = 1
+ecfp_bits = 64
+hidden = 16
+dim = 8
+[pretraining]
+steps = 2
+batch_size = 16
+[training]
+steps = 2
+tasks_per_step = 2
+support_sizes = [8]
+query_size = 8
+validate_every = 1
+validation_support_sizes = [8]
+validation_runs = 1
+"""
+
+
+@pytest.fixture
+def assays(tmp_path: Path) -> Path:
+    """Two assays of sixty drugs: is there such a group?"""
+    rows = [
+        {"assay_id": name, "smiles": smiles, "label": int(letter in smiles)}
+        for name, letter in (("hydroxyl", "O)"), ("fluorine", "F"))
+        for smiles in DRUGS[:60]
+    ]
+    path = tmp_path / "assays.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_train_writes_a_model_that_benchmark_and_tune_take(
+    run: Run, assays: Path, config: Path, tmp_path: Path
+) -> None:
+    words = ["--data", assays, "--valid", assays, "--config", config, "--output", "run"]
+    trained = run("train", *words, "--workers", 1, "--licence", "CC0")
+    assert trained.exit_code == 0, trained.stderr
+    model = tmp_path / trained.stdout.strip()
+    assert load_checkpoint(model).provenance.licence == "CC0"
+
+    measured = run(
+        "benchmark", "--assays", assays, "--model", model, "--baseline", "knn",
+        "--support-size", 8, "--runs", 2, "--output", "results",
+    )  # fmt: skip
+    assert measured.exit_code == 0, measured.stderr
+    assert [line.split()[0] for line in measured.stdout.splitlines()] == [
+        "support",
+        "knn",
+        "model.molmeta",
+    ]
+    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == [
+        "draws.parquet",
+        "summary.json",
+    ]
+
+    tuned = run(
+        "tune", "--model", model, "--assays", assays, "--trials", 2, "--runs", 1,
+        "--support-size", 8, "--output", "tuned.molmeta",
+    )  # fmt: skip
+    assert tuned.exit_code == 0, tuned.stderr
+    assert load_checkpoint(tmp_path / "tuned.molmeta").learner.search_space
+
+
+def test_the_same_command_again_leaves_a_finished_run_as_it_is(
+    run: Run, assays: Path, config: Path, tmp_path: Path
+) -> None:
+    words = ["train", "--data", assays, "--config", config, "--output", "run", "--workers", 1]
+    assert run(*words).exit_code == 0
+    first = (tmp_path / "run" / "best.safetensors").read_bytes()
+    assert run(*words).exit_code == 0
+    assert (tmp_path / "run" / "best.safetensors").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("--data", "missing.parquet", "--config", "config.toml"), 3, "There is no file"),
+        (("--data", "assays.parquet", "--config", "missing.toml"), 2, "cannot be read"),
+        (("--data", "config.toml", "--config", "config.toml"), 3, "not a readable Parquet"),
+    ],
+)
+def test_what_cannot_be_trained_ends_in_a_sentence(
+    run: Run, assays: Path, config: Path, words: tuple[str, ...], code: int, sentence: str
+) -> None:
+    result = run("train", *words, "--output", "run", "--workers", 1)
+    assert (result.exit_code, sentence in result.stderr) == (code, True), result.stderr
+
+
+def test_an_unknown_baseline_is_named_with_the_known_ones(run: Run, assays: Path) -> None:
+    result = run("benchmark", "--assays", assays, "--baseline", "svm")
+    assert result.exit_code == 2
+    assert "'svm'" in result.stderr
+    assert "random_forest" in result.stderr

@@ -1,0 +1,39 @@
+"""A finished run becomes a model file that says where it comes from."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from molmeta.assays.store import AssayStore
+from molmeta.checkpoint import load_checkpoint
+from molmeta.evaluation.protocol import run_protocol, summarize
+from molmeta.training.outer_loop import train
+from molmeta.training.publish import publish
+from tests.training.tiny import tiny_config
+
+
+@pytest.fixture(params=["protonet", "deepkernel"])
+def published(request: pytest.FixtureRequest, learnable: AssayStore, tmp_path: Path) -> Path:
+    config = tiny_config(request.param, steps=2)
+    learner = train(config, learnable, None, tmp_path, torch.device("cpu"))
+    return publish(
+        learner, config, learnable, learnable, tmp_path,
+        data_name="drugs", licence="none", support_sizes=(8,),
+    )  # fmt: skip
+
+
+def test_the_model_knows_its_data_and_its_measure(published: Path, learnable: AssayStore) -> None:
+    checkpoint = load_checkpoint(published)
+    assert checkpoint.provenance.data == "drugs"
+    assert checkpoint.provenance.data_sha256 == (learnable.sha256,)
+    assert torch.equal(checkpoint.seen_keys, learnable.molecules.keys.unique())
+    tasks = run_protocol(checkpoint.learner, learnable, (8,))
+    measured = summarize([draw for task in tasks for draw in task])[8]
+    # Weights are rounded to half precision in the file.
+    assert checkpoint.metrics["valid_delta_auprc_8"] == pytest.approx(measured.mean, abs=0.02)
+
+
+def test_only_a_learner_that_uses_a_memory_gets_one(published: Path) -> None:
+    learner = load_checkpoint(published).learner
+    assert (learner.memory is not None) == learner.uses_memory
