@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,10 @@ from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.features import featurize
 from molmeta.chem.intake import Molecule, read_smiles
 from tests.molecules import DRUGS, MOLECULES
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and the commands that they
+# start inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # With more threads the order of a sum, and so its last bit, may change between runs.
 torch.set_num_threads(1)

@@ -20,8 +20,6 @@ class Status(StrEnum):
     WILDCARD_OR_QUERY = "wildcard_or_query"
     MIXTURE = "mixture"
     REACTION = "reaction"
-    TIMEOUT = "timeout"
-    WORKER_CRASH = "worker_crash"
     MODEL_ERROR = "model_error"
     LABEL_ERROR = "label_error"
     CONFLICT = "conflict"

@@ -96,9 +96,7 @@ def tune(
     """
     before = {name: getattr(learner.config, name) for name in learner.search_space}
     if not before:
-        raise ConfigError(
-            f"A {type(learner).__name__} has nothing to tune: its settings are learned as weights."
-        )
+        raise ConfigError(f"A {type(learner).__name__} has no settings to tune after its training.")
     space = {name: _with(limits, before[name]) for name, limits in learner.search_space.items()}
     about = {
         "model": model_sha256,

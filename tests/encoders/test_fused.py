@@ -141,8 +141,8 @@ def test_a_molecule_that_loses_its_views_is_carried_by_its_graph(batch):
         ({"hidden": 0}, "encoder.hidden must be at least 1, not 0"),
         ({"graph_layers": -1}, "encoder.graph_layers must be at least 1, not -1"),
         ({"ecfp_bits": 1000}, "a power of two, not 1000"),
-        ({"dropout": 1.0}, r"encoder.dropout must be in 0..1, not 1.0"),
-        ({"view_dropout": -0.1}, r"encoder.view_dropout must be in 0..1, not -0.1"),
+        ({"dropout": 1.0}, r"encoder.dropout must be at least 0 and below 1, not 1.0"),
+        ({"view_dropout": -0.1}, r"encoder.view_dropout must be at least 0 and below 1, not -0.1"),
     ],
 )
 def test_an_encoder_that_cannot_be_built_is_refused(settings, found):

@@ -274,8 +274,8 @@ def test_a_setting_that_gives_scores_that_are_no_numbers_is_given_up(
 
 
 def test_a_learner_without_a_search_space_is_refused(run):
-    with pytest.raises(ConfigError, match="DeepKernel has nothing to tune"):
-        run(fresh("deepkernel"))
+    with pytest.raises(ConfigError, match="TanimotoGP has no settings to tune"):
+        run(fresh("tanimoto_gp"))
 
 
 def test_assays_too_small_to_draw_from_are_refused(run, learnable: AssayStore):
