@@ -7,12 +7,24 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import Result
 from molmeta_cli.console import TerminalTable
 
+from molmeta.checkpoint import save_checkpoint
+from molmeta.chem.intake import identity_key
 from molmeta.errors import CheckpointError
+from molmeta.learners.memory import CompoundMemory
 from tests.cli.conftest import Run
-from tests.tiny_model import ACTIVES, INACTIVES, LIKE_ACTIVES, LIKE_INACTIVES, SEEN, UNLIKE_ALL
+from tests.tiny_model import (
+    ACTIVES,
+    INACTIVES,
+    LIKE_ACTIVES,
+    LIKE_INACTIVES,
+    SEEN,
+    UNLIKE_ALL,
+    tiny_checkpoint,
+)
 
 COLUMNS = ["probability", "deviation", "similarity", "in_support", "status", "reason"]
 
@@ -129,6 +141,29 @@ def test_what_meta_training_knew_is_told(run: Run, assay: Path) -> None:
     assert "Leak: meta-training used 1 of the 8" in result.stderr
     assert "Leak: meta-training used 1 of the molecules" in result.stderr
     assert [row["in_support"] for row in rows_of(result.stdout)] == ["true", ""]
+
+
+def test_without_memory_a_known_compound_is_judged_by_its_structure_alone(
+    run: Run, assay: Path, tmp_path: Path
+) -> None:
+    checkpoint = tiny_checkpoint()
+    plain, remembering = tmp_path / "plain.molmeta", tmp_path / "remembering.molmeta"
+    save_checkpoint(plain, checkpoint)
+    checkpoint.learner.memory = CompoundMemory(
+        keys=torch.tensor([identity_key("CCO")]),
+        offsets=torch.tensor([0, 1]),
+        assays=torch.tensor([0], dtype=torch.int16),
+        values=torch.tensor([0.9], dtype=torch.float16),
+    )
+    save_checkpoint(remembering, checkpoint)
+
+    def probability(*words: str | Path) -> float:
+        result = run("predict", "--support", assay, "--smiles", "CCO", "--learner-model", *words)
+        return float(rows_of(result.stdout)[0]["probability"])
+
+    without = probability(plain)
+    assert probability(remembering) > without + 0.01
+    assert probability(remembering, "--no-memory") == without
 
 
 def test_compounds_unlike_the_support_are_counted(run: Run, assay: Path) -> None:
