@@ -27,7 +27,7 @@ from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
 from molmeta.errors import CheckpointError, MolmetaError, OutputError
 from molmeta.learners.base import Learner
-from molmeta.learners.memory import CompoundMemory
+from molmeta.learners.memory import CompoundMemory, memory_from_arrays
 from molmeta.learners.registry import LEARNERS
 from molmeta.sealed_file import SealedFile, read_sealed, write_sealed
 from molmeta.typed_json import from_json
@@ -223,7 +223,7 @@ def _open(content: SealedFile, device: torch.device | str, backend: Backend) -> 
         parts[part][rest] = tensor
     learner = _learner(document, parts["learner"], backend).to(device)
     if parts["memory"]:
-        learner.memory = _memory(parts["memory"])
+        learner.memory = memory_from_arrays(parts["memory"])
     support = None
     if document.kind == "target":
         support = _support(parts["support"], len(document.support_smiles), device)
@@ -327,35 +327,6 @@ def _support(stored: dict[str, Tensor], n: int, device: torch.device | str) -> L
     if not bool(((labels == 0) | (labels == 1)).all()):
         raise CheckpointError("its support labels are not all 0 or 1.")
     return LabeledMolecules(batch_from_arrays(stored, n).to(device), labels.to(device))
-
-
-def _memory(stored: dict[str, Tensor]) -> CompoundMemory:
-    """The compound memory, with every place in it checked."""
-    expected = {
-        "keys": torch.int64,
-        "offsets": torch.int64,
-        "assays": torch.int16,
-        "values": torch.float16,
-    }
-    if {name: tensor.dtype for name, tensor in stored.items()} != expected or any(
-        tensor.ndim != 1 for tensor in stored.values()
-    ):
-        raise CheckpointError("its compound memory is not made as this molmeta makes it.")
-    memory = CompoundMemory(**stored)
-    n_entries = len(memory.assays)
-    fits = (
-        len(memory.keys) > 0
-        and len(memory.offsets) == len(memory.keys) + 1
-        and len(memory.values) == n_entries
-        and bool((memory.keys.diff() > 0).all())
-        and bool((memory.offsets.diff() >= 0).all())
-        and int(memory.offsets[0]) == 0
-        and int(memory.offsets[-1]) == n_entries
-        and bool((memory.assays >= 0).all())
-    )
-    if not fits:
-        raise CheckpointError("its compound memory does not fit together.")
-    return memory
 
 
 def _seen_keys(stored: dict[str, Tensor]) -> Tensor:

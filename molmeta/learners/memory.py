@@ -7,6 +7,7 @@ no structure shows.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,14 @@ from torch import Tensor
 
 from molmeta.assays.store import AssayStore
 from molmeta.chem.batch import MoleculeBatch
+from molmeta.errors import InputError
+
+_STORED = {
+    "keys": (torch.int64, 1),
+    "offsets": (torch.int64, 1),
+    "assays": (torch.int16, 1),
+    "values": (torch.float16, 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,30 @@ class CompoundMemory:
         firsts = (counts.cumsum(0) - counts).repeat_interleave(counts)
         entries = self.offsets[place].repeat_interleave(counts) + torch.arange(len(rows)) - firsts
         return rows, self.assays[entries].long(), self.values[entries].double()
+
+
+def memory_from_arrays(arrays: Mapping[str, Tensor]) -> CompoundMemory:
+    """The memory in `arrays`, by field name, as a file of unknown origin gives them.
+
+    Raises:
+        InputError: they do not fit together; used as they are, they would point anywhere.
+    """
+    if {name: (t.dtype, t.ndim) for name, t in arrays.items()} != _STORED:
+        raise InputError("its compound memory is not made as this molmeta makes it.")
+    memory = CompoundMemory(**arrays)
+    offsets, n_entries = memory.offsets, len(memory.assays)
+    fits = (
+        len(memory.keys) > 0
+        and len(offsets) == len(memory.keys) + 1
+        and len(memory.values) == n_entries
+        and bool((memory.keys[1:] > memory.keys[:-1]).all())
+        and bool((offsets[1:] >= offsets[:-1]).all())
+        and (int(offsets[0]), int(offsets[-1])) == (0, n_entries)
+        and bool((memory.assays >= 0).all())
+    )
+    if not fits:
+        raise InputError("the parts of its compound memory do not fit together.")
+    return memory
 
 
 def _norms(entries: tuple[Tensor, Tensor, Tensor], n: int) -> Tensor:

@@ -1,0 +1,20 @@
+"""The configurations that come with the project can be read."""
+
+from pathlib import Path
+
+import pytest
+
+from molmeta.training.config import read_config
+
+CONFIGS = sorted((Path(__file__).parents[2] / "benchmarks" / "configs").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_configuration_of_the_project_is_valid(path: Path) -> None:
+    assert read_config(path).training.steps > 0
+
+
+def test_learners_that_are_compared_share_encoder_and_pre_training() -> None:
+    configs = [read_config(path) for path in CONFIGS]
+    assert len({config.learner for config in configs}) == len(configs) == 4
+    assert len({(config.encoder, config.pretraining, config.seed) for config in configs}) == 1
