@@ -6,11 +6,19 @@ a class among zeros and ones, and a value among 3.2 and 870.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
-from molmeta.assays.labels import LOG_UNIT, MOLAR_UNITS, Measurement, Reading, Unusable, read_label
+from molmeta.assays.labels import (
+    LOG_UNIT,
+    MOLAR_UNITS,
+    Measurement,
+    Reading,
+    Unit,
+    Unusable,
+    read_label,
+)
 from molmeta.chem.status import shown
 from molmeta.errors import ConfigError, SupportError
 
@@ -70,7 +78,11 @@ class LabelColumn:
 
 
 def read_labels(
-    labels: Sequence[object], *, threshold: float | str | None = None, active: Side | None = None
+    labels: Sequence[object],
+    *,
+    threshold: float | str | None = None,
+    active: Side | None = None,
+    unit: Unit = "",
 ) -> LabelColumn:
     """One class for each label that gives one, and the reason for each that does not.
 
@@ -80,6 +92,7 @@ def read_labels(
             own unit ("1 uM").
         active: the side of the threshold that is active, which is "below" for an IC50 and "above"
             for a pIC50 or a percentage of inhibition; the threshold itself counts as active.
+        unit: of numbers that are written without one, when they are compared with the threshold.
 
     Raises:
         ConfigError: a threshold without a side, or the reverse, or no number.
@@ -94,7 +107,13 @@ def read_labels(
     readings = [read_label(label) for label in labels]
     if bar is None or active is None:
         return LabelColumn(_classes(readings, texts), None, ())
-    return _compared(readings, texts, bar, active)
+    in_unit = [
+        replace(reading, unit=unit)
+        if isinstance(reading, Measurement) and not reading.unit
+        else reading
+        for reading in readings
+    ]
+    return _compared(in_unit, texts, bar, active)
 
 
 def _threshold(threshold: float | str | None, active: Side | None) -> Measurement | None:

@@ -70,6 +70,15 @@ _DECIMAL_COMMA = re.compile(
 _DASHES = str.maketrans("−–—‐‑", "-----")
 
 
+_IN_HEADER = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]\s*$|[_ ,]([A-Za-zµμ]+)$")
+
+
+def unit_in_header(header: str) -> Unit:
+    """The unit at the end of a column's name: `IC50 (nM)`, `Ki [µM]`, `ic50_nm`; else ""."""
+    match = _IN_HEADER.search(header)
+    return _UNITS.get((match[1] or match[2]).lower(), "") if match else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """Where the true value lies: between `low` and `high`, ends included unless said to be open."""

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from molmeta.assays.label_column import LabelColumn, Side, read_labels
+from molmeta.assays.labels import Unit, unit_in_header
 from molmeta.assays.readers.columns import LABEL_COLUMNS, known_column, listed, named_column
 from molmeta.assays.replicates import Conflict, Merged, Replicate, look_alike_notes, merge
 from molmeta.assays.tables import Table
@@ -131,11 +132,15 @@ def read_support(
             raise _too_many()
         outcome = row.problem or read_smiles(row.smiles)
         entries.append(_Entry(row.number, row.smiles, row.cells[place], outcome))
-    column = f"labels are taken from column '{table.columns[place]}'"
+    header = table.columns[place]
+    column = f"labels are taken from column '{header}'"
+    unit = unit_in_header(header)
+    notes = tuple(table.notes)
     try:
-        return _assemble(entries, threshold, active, conflict, allow_tiny, (*table.notes, column))
+        support = _assemble(entries, threshold, active, conflict, allow_tiny, notes, unit)
     except SupportError as error:
         raise SupportError(f"{table.source}: {error} ({column})") from None
+    return replace(support, notes=(column, *support.notes))
 
 
 def _label_place(table: Table, wanted: str | None) -> int:
@@ -161,6 +166,7 @@ def _assemble(
     conflict: Conflict,
     allow_tiny: bool,
     notes: tuple[str, ...],
+    unit: Unit = "",
 ) -> SupportSet:
     if conflict not in ("drop", "error", "majority"):
         raise ConfigError(f"conflict is 'drop', 'error' or 'majority', not {conflict!r}")
@@ -171,6 +177,7 @@ def _assemble(
         [entry.label if isinstance(entry.outcome, Molecule) else None for entry in entries],
         threshold=threshold,
         active=active,
+        unit=unit,
     )
     compounds = _compounds(entries, column)
     merged = {smiles: merge(rows, column.scale, conflict) for smiles, rows in compounds.items()}

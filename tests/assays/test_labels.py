@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molmeta.assays.label_column import read_labels
-from molmeta.assays.labels import Measurement, Unusable, read_label
+from molmeta.assays.labels import Measurement, Unusable, read_label, unit_in_header
 from molmeta.errors import ConfigError, SupportError
 
 INF = math.inf
@@ -258,3 +258,20 @@ def test_a_sound_column_brings_one_note() -> None:
 def test_a_dash_is_inactive_only_beside_a_plus() -> None:  # C5
     assert [x.active for x in read_labels(["+", "-"]).labels] == [True, False]
     assert [x.active for x in read_labels(["1", "0", "-"]).labels] == [True, False, None]
+
+
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        ("IC50 (nM)", "nM"),
+        ("Ki [µM]", "uM"),
+        ("ic50_nm", "nM"),
+        ("pIC50", ""),
+        ("Inhibition (%)", "%"),
+        ("activity", ""),
+        ("IC50 (see notes)", ""),
+        ("nM", ""),
+    ],
+)
+def test_a_unit_at_the_end_of_a_header_is_known(header: str, unit: str) -> None:
+    assert unit_in_header(header) == unit

@@ -375,3 +375,13 @@ def test_reading_stops_at_the_cap(read: Read, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(support, "MAX_ROWS", 3)
     with pytest.raises(SupportError, match="at most 3 rows"):
         read("smiles,y\n" + "CCO,1\n" * 4)
+
+
+def test_numbers_take_the_unit_of_their_header(read: Read) -> None:
+    found = read(
+        "smiles,IC50 (nM)\nCCO,120\nCCN,5 uM\nCCC,>10000\nCCCl,1000\n",
+        threshold="1 uM",
+        active="below",
+    )
+    labels = dict(zip((m.smiles for m in found.molecules), found.labels, strict=True))
+    assert labels == {"CCO": 1.0, "CCN": 0.0, "CCC": 0.0, "CCCl": 1.0}
