@@ -134,7 +134,7 @@ class EpisodeSampler:
         for i in picked:
             task = self._tasks[i]
             size = int(rng.choice(self.support_sizes))
-            draws.append((task, *_random_split(task, size, self.query_size, rng)))
+            draws.append((task, *random_split(task, size, self.query_size, rng)))
         return gather_episodes(self.store, draws[part::n_parts])
 
 
@@ -143,14 +143,19 @@ def _can_split(task: Task) -> bool:
     return min(actives, len(task) - actives) >= 2 and len(task) >= MIN_QUERY + 2
 
 
-def _random_split(
+def random_split(
     task: Task, support_size: int, query_size: int, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
+    """Support rows and query rows of `task`, which has two of each class, drawn with `rng`.
+
+    The support keeps the task's ratio of classes; it is smaller than `support_size` where fewer
+    than `MIN_QUERY` molecules would be left. The query has at most `query_size`.
+    """
     labels = task.labels.numpy()
     size = min(support_size, len(task) - MIN_QUERY)
     actives = rng.permutation(np.flatnonzero(labels == 1))
     inactives = rng.permutation(np.flatnonzero(labels == 0))
-    # The support keeps the task's ratio, and both classes stay on both sides.
+    # Both classes stay on both sides, whatever the ratio.
     n_active = round(size * len(actives) / len(labels))
     n_active = min(max(n_active, 1, size - len(inactives) + 1), len(actives) - 1, size - 1)
     support = np.concatenate([actives[:n_active], inactives[: size - n_active]])

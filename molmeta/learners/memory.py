@@ -54,6 +54,11 @@ class CompoundMemory:
             values=values[order].half(),
         )
 
+    def knows(self, molecules: MoleculeBatch) -> Tensor:
+        """Whether each molecule is known: [n], bool."""
+        _, found = self._find(molecules)
+        return found.to(molecules.device)
+
     def kernel(self, left: MoleculeBatch, right: MoleculeBatch) -> Tensor:
         """Agreement of the profiles, C_ij / √((C_ii + 1)(C_jj + 1)): [len(left), len(right)].
 
@@ -86,13 +91,17 @@ class CompoundMemory:
         total = torch.zeros(n, dtype=torch.float64).index_add(0, rows, values)
         return (total / (torch.bincount(rows, minlength=n) + 1)).to(molecules.device)
 
-    def _entries(self, molecules: MoleculeBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Of all entries of `molecules`: the molecule's place, the assay, the value; [k] each."""
+    def _find(self, molecules: MoleculeBatch) -> tuple[Tensor, Tensor]:
+        """Place of each molecule among the keys, and whether it really is there; [n] each."""
         wanted = molecules.keys.cpu()
         place = torch.searchsorted(self.keys, wanted).clamp(max=len(self.keys) - 1)
-        found = self.keys[place] == wanted
+        return place, self.keys[place] == wanted
+
+    def _entries(self, molecules: MoleculeBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Of all entries of `molecules`: the molecule's place, the assay, the value; [k] each."""
+        place, found = self._find(molecules)
         counts = torch.where(found, self.offsets[place + 1] - self.offsets[place], 0)
-        rows = torch.arange(len(wanted)).repeat_interleave(counts)
+        rows = torch.arange(len(molecules)).repeat_interleave(counts)
         firsts = (counts.cumsum(0) - counts).repeat_interleave(counts)
         entries = self.offsets[place].repeat_interleave(counts) + torch.arange(len(rows)) - firsts
         return rows, self.assays[entries].long(), self.values[entries].double()

@@ -7,12 +7,13 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Learner
 from molmeta.learners.registry import LEARNERS
+from molmeta.training.calibration import CalibrationConfig
 from molmeta.training.pretraining import PretrainingConfig
 from molmeta.typed_json import from_json
 
@@ -22,6 +23,7 @@ class OuterLoopConfig:
     """Settings of the outer loop."""
 
     steps: int = 4000
+    """0 keeps the pre-trained encoder as it is."""
     tasks_per_step: int = 16
     support_sizes: tuple[int, ...] = (8, 16, 32, 64, 128)
     """Totals, one drawn for each episode."""
@@ -45,11 +47,11 @@ class OuterLoopConfig:
         Raises:
             ConfigError: naming the setting.
         """
-        positive = ("steps", "tasks_per_step", "query_size", "learning_rate", "gradient_clip")
+        positive = ("tasks_per_step", "query_size", "learning_rate", "gradient_clip")
         for name in (*positive, "validation_runs"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"training.{name} must be above 0, not {getattr(self, name)}.")
-        for name in ("warmup_steps", "weight_decay", "validate_every"):
+        for name in ("steps", "warmup_steps", "weight_decay", "validate_every"):
             if getattr(self, name) < 0:
                 raise ConfigError(
                     f"training.{name} must not be below 0, and is {getattr(self, name)}."
@@ -62,15 +64,24 @@ class OuterLoopConfig:
             raise ConfigError(f"training.panel_power must be in 0..1, not {self.panel_power}.")
 
 
+_TABLES: Final[dict[str, type[Any]]] = {
+    "encoder": EncoderConfig,
+    "pretraining": PretrainingConfig,
+    "training": OuterLoopConfig,
+    "calibration": CalibrationConfig,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """A whole run; in TOML `seed` and the tables learner, encoder, pretraining and training."""
+    """A whole run; in TOML `seed` and a table for each other field."""
 
     learner: str
     learner_config: Any
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     pretraining: PretrainingConfig = field(default_factory=PretrainingConfig)
     training: OuterLoopConfig = field(default_factory=OuterLoopConfig)
+    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -119,11 +130,11 @@ def parse_config(document: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: an unknown key, or a value of the wrong type or out of range.
     """
-    unknown = sorted(set(document) - {"seed", "learner", "encoder", "pretraining", "training"})
+    unknown = sorted(set(document) - {"seed", "learner", *_TABLES})
     if unknown:
         raise ConfigError(
             f"Unknown in the configuration: {', '.join(unknown)}. "
-            "It may hold seed, [learner], [encoder], [pretraining] and [training]."
+            f"It may hold seed and the tables learner, {', '.join(_TABLES)}."
         )
     learner = document.get("learner")
     if not isinstance(learner, dict) or not isinstance(learner.get("name"), str):
@@ -133,9 +144,10 @@ def parse_config(document: Mapping[str, Any]) -> RunConfig:
     return RunConfig(
         learner=name,
         learner_config=from_json(settings, trainable_kind(name).Config, "learner"),
-        encoder=from_json(document.get("encoder", {}), EncoderConfig, "encoder"),
-        pretraining=from_json(document.get("pretraining", {}), PretrainingConfig, "pretraining"),
-        training=from_json(document.get("training", {}), OuterLoopConfig, "training"),
+        **{
+            table: from_json(document.get(table, {}), kind, table)
+            for table, kind in _TABLES.items()
+        },
         seed=from_json(document.get("seed", 0), int, "seed"),
     )
 
@@ -147,9 +159,7 @@ def as_document(config: RunConfig) -> dict[str, Any]:
             {
                 "seed": config.seed,
                 "learner": {"name": config.learner, **asdict(config.learner_config)},
-                "encoder": asdict(config.encoder),
-                "pretraining": asdict(config.pretraining),
-                "training": asdict(config.training),
+                **{table: asdict(getattr(config, table)) for table in _TABLES},
             }
         )
     )

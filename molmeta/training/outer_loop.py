@@ -155,7 +155,7 @@ class _Run:
             "run": {"config": as_document(config), "data": store.sha256},
             "valid": valid.sha256 if valid is not None else None,
             "step": 0,
-            "validated": 0,
+            "validated": -1,
             "best": -math.inf,
         }
         if (folder / STATE).exists():

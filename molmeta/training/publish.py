@@ -12,9 +12,10 @@ from tqdm import tqdm
 import molmeta
 from molmeta.assays.store import AssayStore
 from molmeta.checkpoint import Checkpoint, Provenance, save_checkpoint
-from molmeta.evaluation.protocol import SUPPORT_SIZES, run_protocol, summarize
+from molmeta.evaluation.protocol import SUPPORT_SIZES, DrawResult, run_protocol, summarize
 from molmeta.learners.base import Learner
 from molmeta.learners.memory import CompoundMemory
+from molmeta.training.calibration import calibrate, cross_fitted
 from molmeta.training.config import RunConfig
 
 MODEL = "model.molmeta"
@@ -33,7 +34,8 @@ def publish(
 ) -> Path:
     """Measure the learner on `valid` by the whole protocol and write `folder/model.molmeta`.
 
-    A learner that can use a compound memory gets that of `store`, and is measured with it.
+    A learner that can use a compound memory gets that of `store`. With `config.calibration` the
+    head is fitted on `valid`, and the measure is cross-fitted.
 
     Args:
         learner: with its final weights.
@@ -53,7 +55,15 @@ def publish(
     """
     if learner.uses_memory:
         learner.memory = CompoundMemory.of(store)
-    metrics = {} if valid is None else _measure(learner, valid, support_sizes)
+    metrics: dict[str, float] = {}
+    if valid is not None and config.calibration.steps:
+        results = cross_fitted(learner, valid, config.calibration, config.seed, support_sizes)
+        metrics = _means(results)
+        calibrate(learner, valid, config.calibration, config.seed)
+    elif valid is not None:
+        tasks = run_protocol(learner, valid, support_sizes)
+        progress = tqdm(tasks, desc="measure", total=len(valid), unit="task", disable=None)
+        metrics = _means([draw for task in progress for draw in task])
     checkpoint = Checkpoint(
         learner=learner.cpu(),
         provenance=Provenance(
@@ -72,10 +82,7 @@ def publish(
     return folder / MODEL
 
 
-def _measure(learner: Learner, valid: AssayStore, support_sizes: Sequence[int]) -> dict[str, float]:
-    tasks = run_protocol(learner, valid, support_sizes)
-    progress = tqdm(tasks, desc="measure", total=len(valid), unit="task", disable=None)
-    results = [draw for task in progress for draw in task]
+def _means(results: Sequence[DrawResult]) -> dict[str, float]:
     metrics = {}
     for size, summary in summarize(results).items():
         metrics[f"valid_delta_auprc_{size}"] = summary.mean

@@ -1,5 +1,7 @@
 """DeepKernel against scikit-learn's Gaussian process on the same kernel."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
 from molmeta.learners.deepkernel import DeepKernel, DeepKernelConfig
+from molmeta.learners.memory import CompoundMemory
 
 TINY = EncoderConfig(graph_width=8, graph_layers=1, hidden=16, dim=8)
 LABELS = torch.tensor([1.0, 0.0] * 6)
@@ -53,11 +56,30 @@ def test_a_weight_of_zero_leaves_its_kernel_out(batch: MoleculeBatch) -> None:
     learner = DeepKernel(TINY, DeepKernelConfig(linear=0.0, rbf=0.0, tanimoto=0.5))
     support = _embedded(learner, batch, 0, 12)
     strangers = Embedded(torch.zeros(12, 8, dtype=torch.float64), support.molecules)
+    now = learner.situation(support.molecules)
     with torch.no_grad():
         torch.testing.assert_close(
-            learner.kernel(support, support), learner.kernel(support, strangers)
+            learner.kernel(support, support, now), learner.kernel(support, strangers, now)
         )
-    assert set(learner.levels) == {"noise", "scale", "spread", "prior", "tanimoto", "length"}
+    assert not {"linear", "rbf"} & set(learner.settings)
+
+
+def test_settings_follow_the_size_of_the_support_and_what_is_known_of_it(
+    batch: MoleculeBatch,
+) -> None:
+    learner = DeepKernel(TINY, DeepKernelConfig(noise=0.2))
+    learner.memory = CompoundMemory(
+        keys=batch.keys[:4].sort().values,
+        offsets=torch.tensor([0, 0, 0, 0, 0]),
+        assays=torch.tensor([], dtype=torch.int16),
+        values=torch.tensor([], dtype=torch.float16),
+    )
+    now = learner.situation(batch.gather(torch.arange(8)))
+    torch.testing.assert_close(now, torch.tensor([1.0, -math.log(4), 0.5], dtype=torch.float64))
+    with torch.no_grad():
+        learner.settings["noise"][1:] = torch.tensor([0.5, 2.0])
+        noise = learner.setting("noise", now)
+    assert noise.item() == pytest.approx(0.2 * 0.25**0.5 * math.exp(1.0))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """ProtoNet against hand numbers."""
 
+import math
+
 import pytest
 import torch
 
@@ -44,8 +46,9 @@ def test_the_euclidean_logit_is_the_difference_of_squared_distances(
     support = Embedded(VECTORS[:3], batch.gather(torch.arange(3)))
     head = learner.fit_head(support, LABELS[:3])
     query = Embedded(torch.tensor([[1.0, 1.0], [4.0, 0.0]]), batch.gather(torch.arange(2)))
-    # Prototypes (0, 1) and (4, 0), two dimensions, temperature 1; (1 + 1) actives to (2 + 1).
-    expected = torch.tensor([(1 - 10) / 2, (17 - 0) / 2]) + prior * torch.tensor(2 / 3).log()
+    # Prototypes (0, 1) and (4, 0), two dimensions, temperature e^1.5; (1 + 1) actives to (2 + 1).
+    distances = math.exp(1.5) * torch.tensor([(1 - 10) / 2, (17 - 0) / 2])
+    expected = distances + prior * math.log(2 / 3)
     torch.testing.assert_close(head(query).logit, expected)
 
 

@@ -80,7 +80,7 @@ def test_a_value_of_another_type_is_refused_with_its_place(table: str, values: o
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("steps", 0),
+        ("steps", -1),
         ("tasks_per_step", -1),
         ("query_size", 0),
         ("learning_rate", 0.0),

@@ -100,9 +100,9 @@ def test_a_bad_setting_is_left_for_a_better_one(run, monkeypatch: pytest.MonkeyP
             yield 0.01 * place - abs(np.log10(learner.config.ridge / 0.01))
 
     monkeypatch.setattr(tuning, "_task_scores", scores)
-    learner = fresh(ridge=10.0)
+    learner = fresh(ridge=20.0)
     tuned = run(learner, replace(SMALL, trials=40))
-    assert tuned.before["ridge"] == 10.0
+    assert tuned.before["ridge"] == 20.0
     assert 0.003 < tuned.settings["ridge"] < 0.03
     assert learner.config.ridge == tuned.settings["ridge"]
 
@@ -112,7 +112,7 @@ def test_a_trial_that_is_worse_on_every_task_is_given_up_early(
 ):
     def scores(learner, store, config):
         for _ in store:
-            yield 0.5 if learner.config.ridge == 0.1 else 0.1
+            yield 0.5 if learner.config.ridge == 10.0 else 0.1
 
     monkeypatch.setattr(tuning, "_task_scores", scores)
     tuned = run()
@@ -227,7 +227,7 @@ def test_a_data_base_gives_the_same_as_a_journal(run, tmp_path: Path):
         {"config": replace(SMALL, runs=3)},
         {"config": replace(SMALL, support_sizes=(8,))},
         {"config": replace(SMALL, seed=1)},
-        {"learner": fresh(ridge=100.0)},
+        {"learner": fresh(ridge=1000.0)},
     ],
 )
 def test_a_study_about_something_else_is_refused(other: dict[str, Any], run):
@@ -249,9 +249,9 @@ def test_two_studies_share_a_storage_without_mixing(run):
 
 
 def test_a_present_setting_outside_the_usual_range_is_tried_too(run, trials):
-    tuned = run(fresh(ridge=100.0), replace(SMALL, trials=1))
-    assert tuned.before["ridge"] == tuned.settings["ridge"] == 100.0
-    assert trials()[0].params["ridge"] == 100.0
+    tuned = run(fresh(ridge=1000.0), replace(SMALL, trials=1))
+    assert tuned.before["ridge"] == tuned.settings["ridge"] == 1000.0
+    assert trials()[0].params["ridge"] == 1000.0
 
 
 def test_a_setting_that_gives_scores_that_are_no_numbers_is_given_up(
@@ -261,7 +261,7 @@ def test_a_setting_that_gives_scores_that_are_no_numbers_is_given_up(
 
     def fit_head(self, support, labels):
         head = original(self, support, labels)
-        if self.config.ridge == 0.1:
+        if self.config.ridge == 10.0:
             return head
         return lambda query: replace(head(query), logit=head(query).logit * torch.nan)
 

@@ -1,0 +1,126 @@
+"""Calibration fits the head on held-out assays and leaves the encoder alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from molmeta.assays.store import AssayStore
+from molmeta.errors import ConfigError
+from molmeta.evaluation.protocol import run_protocol
+from molmeta.learners.base import HeadLearner
+from molmeta.learners.memory import CompoundMemory
+from molmeta.learners.registry import LEARNERS
+from molmeta.training import calibration
+from molmeta.training.calibration import (
+    CalibrationConfig,
+    calibrate,
+    cross_fitted,
+    head_parameters,
+)
+from tests.training.tiny import ENCODER
+
+CONFIG = CalibrationConfig(
+    steps=15, tasks_per_step=4, support_sizes=(8, 16), query_size=32, folds=3
+)
+
+
+def _learner(name: str) -> HeadLearner:
+    torch.manual_seed(0)
+    learner = LEARNERS[name](ENCODER, LEARNERS[name].Config())  # type: ignore[call-arg,arg-type]
+    assert isinstance(learner, HeadLearner)
+    return learner.eval()
+
+
+@pytest.mark.parametrize("name", ["deepkernel", "protonet", "anil"])
+def test_the_head_moves_and_the_encoder_does_not(name: str, learnable: AssayStore) -> None:
+    learner = _learner(name)
+    before = {n: p.detach().clone() for n, p in learner.named_parameters()}
+    calibrate(learner, learnable, CONFIG, seed=0)
+    head = head_parameters(learner)
+    assert any(not torch.equal(before[n], p) for n, p in head.items())
+    for n, p in learner.named_parameters():
+        assert n in head or torch.equal(before[n], p), n
+
+
+def test_probabilities_get_better(learnable: AssayStore) -> None:
+    learner = _learner("deepkernel")
+    # A scale that shouts: probabilities near 0 and 1 from eight compounds.
+    with torch.no_grad():
+        learner.get_parameter("settings.scale")[0] = 3.0
+
+    def brier() -> float:
+        results = [d for task in run_protocol(learner, learnable, (8,)) for d in task]
+        return float(np.mean([d.metrics["brier"] for d in results]))
+
+    before = brier()
+    calibrate(learner, learnable, replace(CONFIG, steps=40, learning_rate=0.1), seed=0)
+    assert brier() < before - 0.02
+
+
+def test_memory_is_sometimes_left_out_and_always_put_back(
+    learnable: AssayStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = _learner("deepkernel")
+    memory = CompoundMemory.of(learnable)
+    learner.memory = memory
+    fit_head, seen = type(learner).fit_head, []
+
+    def noting(self, support, labels):  # type: ignore[no-untyped-def]
+        seen.append(self.memory is None)
+        return fit_head(self, support, labels)
+
+    monkeypatch.setattr(type(learner), "fit_head", noting)
+    calibrate(learner, learnable, replace(CONFIG, memory_dropout=0.5), seed=0)
+    assert 0.2 < np.mean(seen) < 0.8
+    assert learner.memory is memory
+
+
+def test_no_assay_is_judged_by_a_head_that_was_fitted_on_it(
+    learnable: AssayStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = _learner("protonet")
+    fitted: set[str] = set()
+    judged: list[str] = []
+
+    def note_fit(learner, valid, config, seed):  # type: ignore[no-untyped-def]
+        fitted.clear()
+        fitted.update(task.assay_id for task in valid)
+        return calibrate(learner, valid, config, seed)
+
+    def note_judge(learner, valid, sizes):  # type: ignore[no-untyped-def]
+        names = [task.assay_id for task in valid]
+        assert fitted
+        assert not fitted & set(names)
+        judged.extend(names)
+        return run_protocol(learner, valid, sizes)
+
+    monkeypatch.setattr(calibration, "calibrate", note_fit)
+    monkeypatch.setattr(calibration, "run_protocol", note_judge)
+    before = {n: p.detach().clone() for n, p in learner.named_parameters()}
+    results = cross_fitted(learner, learnable, CONFIG, 0, (8,))
+    assert sorted(judged) == sorted(task.assay_id for task in learnable)
+    assert {d.assay_id for d in results} == set(judged)
+    assert all(torch.equal(before[n], p) for n, p in learner.named_parameters())
+
+
+def test_the_same_seed_gives_the_same_head(learnable: AssayStore) -> None:
+    first = calibrate(_learner("deepkernel"), learnable, CONFIG, seed=1)
+    second = calibrate(_learner("deepkernel"), learnable, CONFIG, seed=1)
+    for name, parameter in head_parameters(first).items():
+        assert torch.equal(parameter, head_parameters(second)[name]), name
+
+
+def test_a_learner_that_adapts_its_encoder_is_refused(learnable: AssayStore) -> None:
+    maml = LEARNERS["maml"](ENCODER, LEARNERS["maml"].Config())  # type: ignore[call-arg,arg-type]
+    with pytest.raises(ConfigError, match="MAML adapts its encoder"):
+        calibrate(maml, learnable, CONFIG, seed=0)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"steps": -1}, {"folds": 1}, {"memory_dropout": 1.5}, {"support_sizes": ()}]
+)
+def test_settings_that_cannot_run_are_refused(settings: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match="calibration"):
+        CalibrationConfig(**settings)
