@@ -45,6 +45,12 @@ import click
     help="A method without meta-training: random_forest, knn, tanimoto_gp; may be repeated.",
 )
 @click.option(
+    "--memory/--no-memory",
+    default=True,
+    show_default=True,
+    help="Whether models may draw on what their meta-training assays said of known compounds.",
+)
+@click.option(
     "--runs", type=click.IntRange(1, 10), default=10, show_default=True, help="Draws a task."
 )
 @click.option(
@@ -60,6 +66,7 @@ def command(
     support_sizes: tuple[int, ...],
     models: tuple[Path, ...],
     baselines: tuple[str, ...],
+    memory: bool,
     runs: int,
     output: Path | None,
     device: str,
@@ -91,7 +98,7 @@ def command(
         kind = without_training[name]
         learners[name] = kind(EncoderConfig(), kind.Config())
     for path in models or (() if baselines else (shipped_model_path(),)):
-        learners[path.name] = load_checkpoint(path, device=str(chosen)).learner
+        learners[path.name] = load_checkpoint(path, device=chosen, memory=memory).learner
     store = open_store(assays).to(chosen)
     results = {}
     for name, learner in learners.items():
@@ -99,6 +106,11 @@ def command(
         progress = tqdm(tasks, desc=name, total=len(store), unit="task", disable=None)
         results[name] = [draw for task in progress for draw in task]
     if output:
-        about = {"protocol": protocol, "assays_sha256": store.sha256, "runs": runs}
+        about = {
+            "protocol": protocol,
+            "assays_sha256": store.sha256,
+            "runs": runs,
+            "memory": memory,
+        }
         write_results(output, results, about)
     click.echo(table_of(results))
