@@ -12,9 +12,9 @@ from molmeta.assays.episodes import (
     MIN_QUERY,
     EpisodeBatch,
     EpisodeSampler,
-    _random_split,
     gather_episodes,
     official_draw,
+    random_split,
 )
 from molmeta.assays.store import AssayStore
 from molmeta.assays.task import Task
@@ -107,7 +107,7 @@ def test_a_split_keeps_the_ratio_and_both_classes_on_both_sides(actives, inactiv
     if n < MIN_QUERY + 2:
         return
     task = task_of(labels.tolist())
-    support, query = _random_split(task, size, n, np.random.default_rng(seed))
+    support, query = random_split(task, size, n, np.random.default_rng(seed))
     assert len(support) == min(size, n - MIN_QUERY)
     assert sorted([*support.tolist(), *query.tolist()]) == list(range(n))
     for rows in (support, query):
