@@ -157,9 +157,13 @@ def tell_about(target: TargetModel, quiet: bool) -> None:
             quiet,
         )
     if target.n_support_seen:
-        known = (
-            "the model uses what public assays said of them (--no-memory switches that off)"
+        used = (
+            "it uses what they said of them (--no-memory switches that off)"
             if target.checkpoint.learner.memory is not None
-            else "perhaps with your assay: scores may look better than they are"
+            else "if your assay is one of them, scores look better than they are"
         )
-        tell(f"Leak: meta-training used {target.n_support_seen} of the {n}; {known}.", quiet)
+        tell(
+            f"Known: {target.n_support_seen} of the {n} support compounds occur in the public "
+            f"assays that the model was trained on; {used}.",
+            quiet,
+        )

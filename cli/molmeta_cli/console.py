@@ -81,7 +81,7 @@ def tell_summary(summary: ScreenSummary, quiet: bool) -> None:
         tell(f"Support compounds themselves (in_support): {summary.n_in_support}.", quiet)
     if summary.n_seen:
         tell(
-            f"Leak: meta-training used {summary.n_seen} of the molecules, perhaps with your assay; "
-            "leave them out when you judge how good the scores are.",
+            f"Known: {summary.n_seen} of the {summary.n_rows} molecules occur in the public assays "
+            "that the model was trained on; leave them out when you judge how good the scores are.",
             quiet,
         )

@@ -138,8 +138,8 @@ def test_one_active_ranks_by_similarity_when_tiny_is_allowed(run: Run, tmp_path:
 
 def test_what_meta_training_knew_is_told(run: Run, assay: Path) -> None:
     result = run("predict", "--support", assay, "--smiles", SEEN, "--smiles", "CCO")
-    assert "Leak: meta-training used 1 of the 8" in result.stderr
-    assert "Leak: meta-training used 1 of the molecules" in result.stderr
+    assert "Known: 1 of the 8 support compounds" in result.stderr
+    assert "Known: 1 of the 2 molecules" in result.stderr
     assert [row["in_support"] for row in rows_of(result.stdout)] == ["true", ""]
 
 
