@@ -13,6 +13,7 @@ from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import SupportError
 from molmeta.learners.base import Learner
+from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.registry import LEARNERS
 
 ENCODER = EncoderConfig(
@@ -27,14 +28,21 @@ def build(name: str) -> Learner:
     return method(ENCODER, method.Config(**QUICK.get(name, {})))
 
 
+def build_with_memory(name: str, store: AssayStore) -> Learner:
+    learner = build(name)
+    if learner.uses_memory:
+        learner.memory = CompoundMemory.of(store)
+    return learner
+
+
 @pytest.fixture(params=sorted(LEARNERS))
-def learner(request: pytest.FixtureRequest) -> Learner:
-    return build(request.param).eval()
+def learner(request: pytest.FixtureRequest, store: AssayStore) -> Learner:
+    return build_with_memory(request.param, store).eval()
 
 
 @pytest.fixture(params=TRAINABLE)
-def trainable(request: pytest.FixtureRequest) -> Learner:
-    return build(request.param).train()
+def trainable(request: pytest.FixtureRequest, store: AssayStore) -> Learner:
+    return build_with_memory(request.param, store).train()
 
 
 @pytest.fixture
