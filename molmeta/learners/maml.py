@@ -1,13 +1,12 @@
 """MAML and its head-only form ANIL: adaptation by a few steps of gradient descent.
 
-`inner_loop` takes the steps, for any parameters and any loss; `InnerRates` says how long each is,
-and `LinearHead` where the head starts.
+`LinearHead` says where the head starts, `inner_loop` how it goes on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -21,12 +20,12 @@ from molmeta.encoders.fused import FusedEncoder
 from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Head, HeadLearner, Learner, Prediction, Predictor
-from molmeta.learners.protonet import prototypes
+from molmeta.learners.inner_loop import InnerRates, inner_loop
+from molmeta.learners.protonet import class_log_odds, prototypes
 from molmeta.learners.space import Float, Int, Range
 
 HeadInit = Literal["prototype", "learned"]
 
-_REFERENCE_SIZE = 32
 _START_RADIUS = 2.0
 
 
@@ -83,82 +82,6 @@ class MAMLConfig(ANILConfig):
             )
 
 
-def inner_loop(
-    parameters: Mapping[str, Tensor],
-    loss: Callable[[Mapping[str, Tensor]], Tensor],
-    rates: Iterable[Mapping[str, Tensor | float]],
-    *,
-    first_order: bool,
-) -> dict[str, Tensor]:
-    """Parameters after gradient descent, θ ← θ - α ∇loss(θ) (Finn et al. 2017, eq. 1).
-
-    Runs with gradients on whatever the surrounding context says. The result carries a graph back
-    to those `parameters` and `rates` that require gradients; with `first_order` and nothing that
-    does, no graph is kept.
-
-    Args:
-        parameters: θ by name, of any module; they are left as they were.
-        loss: θ to the scalar loss on the support, e.g. through `torch.func.functional_call`.
-        rates: for each step the α of each parameter, by the same names.
-        first_order: treat ∇loss(θ) as a constant when differentiating the result.
-    """
-    adapted = dict(parameters)
-    with torch.enable_grad():
-        for step in rates:
-            # Views, so that each gradient is partial even where one parameter is computed from
-            # another, as a head that starts at prototypes is from the encoder.
-            point = {
-                name: value.view_as(value)
-                if value.requires_grad
-                else value.detach().requires_grad_()
-                for name, value in adapted.items()
-            }
-            # A parameter that the loss does not reach has gradient zero and stays.
-            gradients = torch.autograd.grad(
-                loss(point),
-                list(point.values()),
-                create_graph=not first_order,
-                allow_unused=True,
-                materialize_grads=True,
-            )
-            adapted = {
-                name: value - step[name] * gradient
-                for (name, value), gradient in zip(adapted.items(), gradients, strict=True)
-            }
-    return adapted
-
-
-class InnerRates(nn.Module):
-    """Learned inner learning rates: ln α = ln α₀ + a + b·ln k + c·ln(n_support / 32) at step k.
-
-    Each layer has its own a, b and c, which start at 0 (per layer and step as in MAML++, Antoniou
-    et al. 2019; Meta-SGD, Li et al. 2017, learns one a weight, too many for 16 labels). Departures:
-    a law instead of a table of steps, so that `inner_steps` can be tuned after meta-training, and
-    the support size, because a gradient over 256 compounds deserves longer steps than one over 8.
-    """
-
-    def __init__(self, parameters: Sequence[str], learned: bool) -> None:
-        super().__init__()
-        self.layer_of = {name: name.rpartition(".")[0] for name in parameters}
-        self.layers = sorted(set(self.layer_of.values()))
-        # [3, n_layers]: a, b, c.
-        self.coefficients = nn.Parameter(torch.zeros(3, len(self.layers)), requires_grad=learned)
-
-    def forward(
-        self, start: Mapping[str, float], n_steps: int, n_support: int
-    ) -> list[dict[str, Tensor]]:
-        """The rate of each parameter in each step; `start` holds α₀ by parameter."""
-        size = math.log(n_support / _REFERENCE_SIZE)
-        steps = []
-        for k in range(1, n_steps + 1):
-            terms = self.coefficients.new_tensor([1.0, math.log(k), size])
-            factors = dict(zip(self.layers, (terms @ self.coefficients).exp(), strict=True))
-            steps.append(
-                {name: start[name] * factors[layer] for name, layer in self.layer_of.items()}
-            )
-        return steps
-
-
 class LinearHead(nn.Module):
     """One logit from an embedding u at length r: r·u·w + b.
 
@@ -186,9 +109,7 @@ class LinearHead(nn.Module):
 
     def start(self, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Weight [dim] and bias [] before the first step, for a support of both classes."""
-        actives = labels.sum()
-        # One compound of each class is added, so that a 1 : 15 support does not shout.
-        prior = torch.log((actives + 1) / (len(labels) - actives + 1))
+        prior = class_log_odds(labels)
         if self.init == "learned":
             weight, bias = self.weight, self.bias
         else:

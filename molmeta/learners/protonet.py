@@ -84,9 +84,7 @@ class ProtoNet(HeadLearner):
             )
         else:
             precisions = torch.eye(vectors.shape[1], device=vectors.device).expand(2, -1, -1)
-        actives = labels.sum()
-        # One compound of each class is added, so that a 1 : 15 support does not shout.
-        prior = torch.log((actives + 1) / (len(labels) - actives + 1)) * self.config.class_prior
+        prior = class_log_odds(labels) * self.config.class_prior
 
         def head(query: Embedded) -> Prediction:
             offsets = query.vectors[:, None] - means  # [n, 2, dim]
@@ -114,6 +112,13 @@ def prototypes(vectors: Tensor, labels: Tensor) -> Tensor:
     """
     require_both_classes(labels)
     return torch.stack([vectors[labels == value].mean(0) for value in (0, 1)])
+
+
+def class_log_odds(labels: Tensor) -> Tensor:
+    """Log odds of the class counts of `labels` [n_support], with one of each added: []."""
+    # The added ones keep a 1 : 15 support from shouting.
+    actives = labels.sum()
+    return torch.log((actives + 1) / (len(labels) - actives + 1))
 
 
 def shrunk_precision(vectors: Tensor, members: Tensor, ridge: float) -> Tensor:

@@ -84,11 +84,13 @@ def calibrate(
         for place in rng.integers(len(valid), size=config.tasks_per_step):
             task = valid.tasks[place]
             size = int(rng.choice(config.support_sizes))
-            support, query = random_split(task, size, config.query_size, rng)
+            rows = random_split(task, size, config.query_size, rng)
+            support, query = (r.to(valid.molecules.device) for r in rows)
+            labels = task.labels.to(valid.molecules.device)
             learner.memory = None if rng.random() < config.memory_dropout else memory
-            head = learner.fit_head(embedded[place].gather(support), task.labels[support])
+            head = learner.fit_head(embedded[place].gather(support), labels[support])
             logits = head(embedded[place].gather(query)).logit
-            loss = nn.functional.binary_cross_entropy_with_logits(logits, task.labels[query])
+            loss = nn.functional.binary_cross_entropy_with_logits(logits, labels[query])
             (loss / config.tasks_per_step).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     learner.memory = memory
