@@ -97,8 +97,12 @@ def command(
     for name in baselines:
         kind = without_training[name]
         learners[name] = kind(EncoderConfig(), kind.Config())
-    for path in models or (() if baselines else (shipped_model_path(),)):
-        learners[path.name] = load_checkpoint(path, device=chosen, memory=memory).learner
+    if not models and not baselines:
+        checkpoint = load_checkpoint(shipped_model_path(), device=chosen, memory=memory)
+        learners["shipped"] = checkpoint.learner
+    for path in models:
+        # By its whole path: every run calls its model model.molmeta.
+        learners[str(path)] = load_checkpoint(path, device=chosen, memory=memory).learner
     store = open_store(assays).to(chosen)
     results = {}
     for name, learner in learners.items():

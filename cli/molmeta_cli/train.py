@@ -27,7 +27,7 @@ import click
     "config_path",
     type=click.Path(path_type=Path),
     required=True,
-    help="Settings in TOML: seed, [learner], [encoder], [training].",
+    help="Settings in TOML; benchmarks/configs has some to start from.",
 )
 @click.option(
     "--output",

@@ -70,7 +70,7 @@ def test_train_writes_a_model_that_benchmark_and_tune_take(
     assert [line.split()[0] for line in measured.stdout.splitlines()] == [
         "support",
         "knn",
-        "model.molmeta",
+        str(model),
     ]
     assert sorted(p.name for p in (tmp_path / "results").iterdir()) == [
         "draws.parquet",
