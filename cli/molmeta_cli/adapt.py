@@ -10,6 +10,7 @@ import click
 
 from molmeta.errors import OutputError
 from molmeta_cli.adaptation import (
+    ENCODING_FLAG,
     SupportFlags,
     adapt_to_support,
     model_flags,
@@ -31,10 +32,12 @@ from molmeta_cli.console import tell
     required=True,
     help="The new model file.",
 )
+@ENCODING_FLAG
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @model_flags
 def command(
     output: Path,
+    encoding: str | None,
     overwrite: bool,
     device: str,
     threads: int,
@@ -53,6 +56,7 @@ def command(
         raise OutputError(f"{output} is the support file; write the model to another.")
     target = adapt_to_support(
         support,
+        encoding=encoding,
         allow_tiny=False,
         memory=memory,
         device=prepare_device(device, threads),

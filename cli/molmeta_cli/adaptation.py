@@ -27,6 +27,13 @@ class SupportFlags(TypedDict):
     learner_model: Path | None
 
 
+ENCODING_FLAG = click.option(
+    "--encoding",
+    metavar="NAME",
+    help="Of text files that are not UTF-8 or UTF-16, such as latin-1 or cp1252.",
+)
+
+
 _SUPPORT_FLAGS = (
     click.option(
         "--support",
@@ -117,7 +124,13 @@ def prepare_device(device: str, threads: int) -> str:
 
 
 def adapt_to_support(
-    flags: SupportFlags, *, allow_tiny: bool, memory: bool, device: str, quiet: bool
+    flags: SupportFlags,
+    *,
+    encoding: str | None,
+    allow_tiny: bool,
+    memory: bool,
+    device: str,
+    quiet: bool,
 ) -> TargetModel:
     """The learner adapted to the support file; what the user should know goes to stderr."""
     from molmeta.assays.support import read_support
@@ -126,7 +139,9 @@ def adapt_to_support(
     from molmeta.target import adapt_target
 
     assert flags["support"] is not None
-    with open_table(flags["support"], smiles_column=flags["support_smiles_column"]) as table:
+    with open_table(
+        flags["support"], smiles_column=flags["support_smiles_column"], encoding=encoding
+    ) as table:
         support = read_support(
             table,
             label_column=flags["label_column"],

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
 from molmeta.errors import OutputError
 from molmeta_cli.adaptation import (
+    ENCODING_FLAG,
     SupportFlags,
     adapt_to_support,
     model_flags,
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     help="Compounds: CSV, TSV, SMI, SDF or Parquet, also as .gz; - for stdin.",
 )
 @click.option("--smiles-column", metavar="NAME", help="Where the input has its SMILES.")
+@click.option("--no-header", is_flag=True, help="The input's first line is a compound already.")
+@ENCODING_FLAG
 @click.option(
     "--output",
     type=click.Path(),
@@ -68,6 +71,8 @@ def command(
     smiles: tuple[str, ...],
     input_path: str | None,
     smiles_column: str | None,
+    no_header: bool,
+    encoding: str | None,
     output: str | None,
     overwrite: bool,
     top: int | None,
@@ -95,12 +100,22 @@ def command(
     from molmeta.target import TargetModel
 
     with ExitStack() as stack:
-        columns, rows = stack.enter_context(_opened(smiles, input_path, smiles_column, quiet))
+        how = {
+            "smiles_column": smiles_column,
+            "header": False if no_header else None,
+            "encoding": encoding,
+        }
+        columns, rows = stack.enter_context(_opened(smiles, input_path, how, quiet))
         if model is not None:
             target = TargetModel.load(model, device=device, memory=memory)
         else:
             target = adapt_to_support(
-                support, allow_tiny=allow_tiny, memory=memory, device=device, quiet=quiet
+                support,
+                encoding=encoding,
+                allow_tiny=allow_tiny,
+                memory=memory,
+                device=device,
+                quiet=quiet,
             )
         tell_about(target, quiet)
         names = appended_columns(columns, ranked=top is not None)
@@ -138,15 +153,15 @@ def _check_flags(
 
 @contextmanager
 def _opened(
-    smiles: Sequence[str], path: str | None, smiles_column: str | None, quiet: bool
+    smiles: Sequence[str], path: str | None, how: dict[str, Any], quiet: bool
 ) -> Iterator[tuple[Sequence[str], Iterable[Row]]]:
-    """The columns and the rows to score."""
+    """The columns and the rows to score; `how` goes to `open_table`."""
     from molmeta.assays.tables import Row, open_table
 
     if path is None:
         yield ("smiles",), [Row(i, text, (text,), None, i) for i, text in enumerate(smiles, 1)]
         return
-    with open_table(path, smiles_column=smiles_column) as table:
+    with open_table(path, **how) as table:
         yield table.columns, table
         for note in table.notes:
             tell(f"Input: {note}", quiet)

@@ -111,7 +111,6 @@ def open_table(
     path: Path | str,
     *,
     smiles_column: str | None = None,
-    needs: Sequence[str] = (),
     delimiter: str | None = None,
     header: bool | None = None,
     encoding: str | None = None,
@@ -123,7 +122,6 @@ def open_table(
         path: the file, or "-" for stdin.
         smiles_column: its exact header. Without it: a header out of `SMILES_COLUMNS`, else the one
             column whose first cells are molecules.
-        needs: further columns that must be there.
         delimiter: one character ("\t" or "tab" too); without it, found from the first lines.
         header: whether the first line is one; without it, told from what stands in it.
         encoding: of a text file; without it, a byte-order mark decides, else UTF-8.
@@ -141,8 +139,6 @@ def open_table(
             records = read_parquet(stream)
         else:
             records = _read_text(stream, path, smiles_column, delimiter, header, encoding, notes)
-        for column in needs:
-            named_column(records.columns, column, stream.name)
         head = list(islice(records.records, _SAMPLE_RECORDS))
         place = _smiles_place(records, head, smiles_column, stream.name, notes)
         records = Records(records.format, records.columns, chain(head, records.records))

@@ -129,8 +129,6 @@ UNUSABLE: list[tuple[str, bytes, str, dict[str, Any], str]] = [
     ("B6 no header", b"CCO,a\nCCN,b\n", "l.csv", {}, "no header"),
     ("B6 no header, one column", b"CCO\nCCN\n", "l.csv", {}, "no header"),
     ("B7 ambiguous", b"smiles,smiles\nCCO,CCN\n", "l.csv", {}, "2 columns called 'smiles'"),
-    ("B7 needed twice", b"smiles,y,y\nC,1,2\n", "l.csv", {"needs": ["y"]}, "2 columns called 'y'"),
-    ("B8 absent", CSV.encode(), "l.csv", {"needs": ["label"]}, "columns are 'smiles', 'id'"),
     ("B8 wrong case", CSV.encode(), "l.csv", {"smiles_column": "SMILES"}, "did you mean 'smiles'"),
     ("B8 no molecules", b"id,name\n1,x\n", "l.csv", {}, "no column that holds molecules"),
     ("B8 two candidates", b"m,p\nCCO,CCN\n", "l.csv", {"header": True}, "2 columns that hold"),

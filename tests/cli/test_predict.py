@@ -143,6 +143,18 @@ def test_what_meta_training_knew_is_told(run: Run, assay: Path) -> None:
     assert [row["in_support"] for row in rows_of(result.stdout)] == ["true", ""]
 
 
+def test_a_headless_library_in_latin_1_is_read_when_told(
+    run: Run, assay: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "old.csv").write_bytes(f"{LIKE_ACTIVES},caf\xe9\nCCO,th\xe9\n".encode("latin-1"))
+    words = ["predict", "--support", assay, "--input", "old.csv"]
+    assert run(*words).exit_code == 3
+    result = run(*words, "--encoding", "latin-1", "--no-header")
+    assert result.exit_code == 0, result.stderr
+    rows = list(csv.reader(result.stdout.splitlines()))
+    assert [row[:2] for row in rows[1:]] == [[LIKE_ACTIVES, "café"], ["CCO", "thé"]]
+
+
 def test_without_memory_a_known_compound_is_judged_by_its_structure_alone(
     run: Run, assay: Path, tmp_path: Path
 ) -> None:
