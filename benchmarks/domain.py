@@ -34,9 +34,11 @@ def main(assays: Path, model: Path | None, memory: bool, support_size: int, runs
     learner = load_checkpoint(model or shipped_model_path(), memory=memory).learner
     if not isinstance(learner, HeadLearner):
         raise ConfigError("This benchmark needs a learner that encodes each molecule once.")
-    parts = []
+    parts, known = [], []
     for task in store:
         everything = learner.embed(store.molecules.gather(task.molecules))
+        if learner.memory is not None:
+            known.append(float(learner.memory.knows(everything.molecules).double().mean()))
         for run in range(runs):
             draw = official_draw(task.labels, support_size, run)
             if draw is None:
@@ -48,6 +50,8 @@ def main(assays: Path, model: Path | None, memory: bool, support_size: int, runs
             nearest = tanimoto(molecules.gather(support), molecules.gather(query)).amax(0)
             parts.append(torch.stack([task.labels[query], probability, nearest]).numpy())
     labels, probabilities, similarity = np.concatenate(parts, axis=1).astype(np.float64)
+    if known:
+        click.echo(f"known to the memory, mean over assays: {np.mean(known):.0%}")
     error = calibration_error(labels, probabilities)
     click.echo(f"expected calibration error, pooled: {error:.3f}")
     for low, high in pairwise(EDGES):

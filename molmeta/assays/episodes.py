@@ -108,7 +108,7 @@ class EpisodeSampler:
         self.support_sizes = tuple(support_sizes)
         self.query_size = query_size
         self.seed = seed
-        usable = [i for i, task in enumerate(store) if _can_split(task)]
+        usable = [i for i, task in enumerate(store) if can_split(task)]
         if not usable:
             raise ConfigError(
                 "No assay can be split into support and query: each needs two actives, two "
@@ -138,7 +138,8 @@ class EpisodeSampler:
         return gather_episodes(self.store, draws[part::n_parts])
 
 
-def _can_split(task: Task) -> bool:
+def can_split(task: Task) -> bool:
+    """Whether `random_split` takes it: two of each class, and `MIN_QUERY` molecules left over."""
     actives = int(task.labels.sum())
     return min(actives, len(task) - actives) >= 2 and len(task) >= MIN_QUERY + 2
 

@@ -6,7 +6,7 @@ a class among zeros and ones, and a value among 3.2 and 870.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
@@ -18,6 +18,7 @@ from molmeta.assays.labels import (
     Unit,
     Unusable,
     read_label,
+    with_unit,
 )
 from molmeta.chem.status import shown
 from molmeta.errors import ConfigError, SupportError
@@ -107,13 +108,7 @@ def read_labels(
     readings = [read_label(label) for label in labels]
     if bar is None or active is None:
         return LabelColumn(_classes(readings, texts), None, ())
-    in_unit = [
-        replace(reading, unit=unit)
-        if isinstance(reading, Measurement) and not reading.unit
-        else reading
-        for reading in readings
-    ]
-    return _compared(in_unit, texts, bar, active)
+    return _compared([with_unit(reading, unit) for reading in readings], texts, bar, active)
 
 
 def _threshold(threshold: float | str | None, active: Side | None) -> Measurement | None:

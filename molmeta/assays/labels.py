@@ -14,7 +14,7 @@ part thousands (1,500), and the cell is then refused.
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -192,11 +192,25 @@ def _number(text: str) -> float:
     return float(text)
 
 
+def with_unit(reading: Reading, unit: Unit) -> Reading:
+    """A measurement without a unit in that of its column; any other reading as it is."""
+    if not isinstance(reading, Measurement) or reading.unit or not unit:
+        return reading
+    stated = reading.high if reading.low == -math.inf else reading.low
+    if unit in MOLAR_UNITS and stated <= 0:
+        return _not_above_zero(stated, unit)
+    return replace(reading, unit=unit)
+
+
+def _not_above_zero(value: float, unit: Unit) -> Unusable:
+    return Unusable(f"a concentration is above zero, this is {value:g} {unit}")
+
+
 def _measurement(relation: str, value: float, upper: float | None, unit: Unit) -> Reading:
     if not math.isfinite(value) or (upper is not None and not math.isfinite(upper)):
         return Unusable("the value is not finite")
     if unit in MOLAR_UNITS and value <= 0:
-        return Unusable(f"a concentration is above zero, this is {value:g} {unit}")
+        return _not_above_zero(value, unit)
     if upper is not None:
         if relation not in "=~" or upper < value:
             return Unusable(f"a range goes from low to high, this from {value:g} to {upper:g}")

@@ -55,26 +55,13 @@ class AssayStore:
         """The same store with its molecules on another device; the tasks' small tensors stay."""
         return AssayStore(self.tasks, self.molecules.to(device), self.rejected, self.sha256)
 
-    def select(self, assay_ids: Sequence[str]) -> AssayStore:
-        """The named tasks, in the given order, over the same molecules.
-
-        Raises:
-            InputError: an assay is not in this store.
-        """
-        by_id = {task.assay_id: task for task in self.tasks}
-        missing = [name for name in assay_ids if name not in by_id]
-        if missing:
-            raise InputError(f"{len(missing)} assays are not in this store, first: {missing[0]}.")
-        tasks = tuple(by_id[name] for name in assay_ids)
-        return AssayStore(tasks, self.molecules, self.rejected, self.sha256)
-
 
 def open_store(path: Path, workers: int | None = None) -> AssayStore:
     """Read assays from a Parquet file, or from every Parquet file of a folder.
 
-    The first call featurises the molecules (about 2,000 a second and core) and leaves the arrays
-    beside the file; later calls map them into memory. Where that folder cannot be written, they
-    are computed each time, with a warning.
+    The first call featurises the molecules (a thousand a second and core, or more) and leaves the
+    arrays beside the file; later calls map them into memory. Where that folder cannot be written,
+    they are computed each time, with a warning.
 
     Args:
         path: rows with `assay_id`, `smiles`, `label` (1 or 0) and optionally `log_value`

@@ -75,14 +75,6 @@ class MoleculeBatch:
             keys=self.keys[index],
         )
 
-    def split(self, sizes: Sequence[int]) -> list[MoleculeBatch]:
-        """Consecutive parts of the given sizes."""
-        ends = torch.tensor(sizes).cumsum(0).tolist()
-        places = torch.arange(len(self), device=self.device)
-        return [
-            self.gather(places[end - size : end]) for size, end in zip(sizes, ends, strict=True)
-        ]
-
     def edge_index(self) -> Tensor:
         """Both directions of every bond between atoms counted over the whole batch: [2, 2 n_bonds].
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from molmeta.assays.episodes import random_split
+from molmeta.assays.episodes import can_split, random_split
 from molmeta.assays.store import AssayStore
 from molmeta.errors import ConfigError
 from molmeta.evaluation.protocol import DrawResult, run_protocol
@@ -68,12 +68,16 @@ def calibrate(
         seed: of the episodes.
 
     Raises:
-        ConfigError: the learner adapts its encoder, so that there is no head to fit alone.
+        ConfigError: the learner adapts its encoder, so that there is no head to fit alone, or no
+            assay can be split.
     """
     if not isinstance(learner, HeadLearner):
         raise ConfigError(
             f"A {type(learner).__name__} adapts its encoder too: calibration.steps must be 0."
         )
+    valid = replace(valid, tasks=tuple(task for task in valid if can_split(task)))
+    if not len(valid):
+        raise ConfigError("No validation assay to calibrate on can be split: set steps to 0.")
     embedded = _embed_tasks(learner, valid)
     parameters = head_parameters(learner)
     optimizer = torch.optim.Adam(parameters.values(), lr=config.learning_rate)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
-from molmeta.learners.base import Learner
+from molmeta.learners.base import HeadLearner, Learner
 from molmeta.learners.registry import LEARNERS
 from molmeta.training.calibration import CalibrationConfig
 from molmeta.training.pretraining import PretrainingConfig
@@ -90,7 +90,11 @@ class RunConfig:
         Raises:
             ConfigError: no such learner, one without weights, or a negative seed.
         """
-        trainable_kind(self.learner)
+        kind = trainable_kind(self.learner)
+        if self.calibration.steps and not issubclass(kind, HeadLearner):
+            raise ConfigError(
+                f"A {kind.__name__} adapts its encoder too: calibration.steps must be 0."
+            )
         if self.seed < 0:
             raise ConfigError(f"seed must not be below 0, and is {self.seed}.")
 

@@ -67,6 +67,8 @@ def train(
         KeyboardInterrupt: at SIGINT, after the step at hand was finished and saved.
         SystemExit: with 143 at SIGTERM, likewise.
     """
+    if valid is None and config.calibration.steps:
+        raise ConfigError("Calibration needs validation assays: give some, or set its steps to 0.")
     if valid is not None:
         _require_draws(valid, config.training.validation_support_sizes)
     with joined_group(device) as group, StopSignals() as stop:

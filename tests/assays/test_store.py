@@ -172,14 +172,6 @@ def test_workers_give_the_molecules_in_the_same_order(path, tmp_path, monkeypatc
     assert same(open_store(other, workers=2), expected)
 
 
-def test_select_takes_the_named_assays_in_the_given_order(path):
-    store = open_store(path, workers=1)
-    assert [task.assay_id for task in store.select(["B", "A"])] == ["B", "A"]
-    assert [task.assay_id for task in store.select(["B"])] == ["B"]
-    with pytest.raises(InputError, match="1 assays are not in this store, first: Z"):
-        store.select(["A", "Z"])
-
-
 def test_moving_a_store_moves_its_molecules_alone(path):
     store = open_store(path, workers=1)
     moved = store.to("meta")

@@ -385,3 +385,12 @@ def test_numbers_take_the_unit_of_their_header(read: Read) -> None:
     )
     labels = dict(zip((m.smiles for m in found.molecules), found.labels, strict=True))
     assert labels == {"CCO": 1.0, "CCN": 0.0, "CCC": 0.0, "CCCl": 1.0}
+
+
+def test_a_concentration_of_zero_is_refused_where_the_header_gives_the_unit(read: Read) -> None:
+    found = read(
+        "smiles,IC50 (nM)\nCCO,0\nCCN,120\nCCC,<-5\nCCCl,5000\n", threshold=1000, active="below"
+    )
+    statuses = [row.status for row in found.rows]
+    assert statuses == ["label_error", "ok", "label_error", "ok"]
+    assert "above zero" in found.rows[0].reason

@@ -1,6 +1,7 @@
 """Calibration fits the head on held-out assays and leaves the encoder alone."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from molmeta.training.calibration import (
     cross_fitted,
     head_parameters,
 )
-from tests.training.tiny import ENCODER
+from molmeta.training.outer_loop import train
+from tests.training.tiny import ENCODER, task, tiny_config
 
 CONFIG = CalibrationConfig(
     steps=15, tasks_per_step=4, support_sizes=(8, 16), query_size=32, folds=3
@@ -124,3 +126,21 @@ def test_a_learner_that_adapts_its_encoder_is_refused(learnable: AssayStore) -> 
 def test_settings_that_cannot_run_are_refused(settings: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match="calibration"):
         CalibrationConfig(**settings)
+
+
+def test_assays_that_cannot_be_split_are_left_out(learnable: AssayStore) -> None:
+    one_class = task("inactive", torch.zeros(40))
+    mixed = replace(learnable, tasks=(*learnable.tasks, one_class))
+    calibrate(_learner("protonet"), mixed, CONFIG, seed=0)
+    with pytest.raises(ConfigError, match="can be split"):
+        calibrate(_learner("protonet"), replace(learnable, tasks=(one_class,)), CONFIG, seed=0)
+
+
+def test_a_run_that_could_not_be_calibrated_is_refused_at_its_start(
+    learnable: AssayStore, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="adapts its encoder"):
+        replace(tiny_config("maml"), calibration=CONFIG)
+    config = replace(tiny_config("protonet"), calibration=CONFIG)
+    with pytest.raises(ConfigError, match="needs validation assays"):
+        train(config, learnable, None, tmp_path, torch.device("cpu"))
