@@ -11,6 +11,8 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -32,6 +34,7 @@ COMMANDS: Final[dict[str, str]] = {
     "train": "Meta-train a learner over many assays.",
     "tune": "Search the settings of a learner.",
     "benchmark": "Measure models and baselines by a published protocol.",
+    "leaks": "Show which molecules and assays folds share, or a model has seen.",
 }
 """Name -> one line of help; the code is `command` in the module of that name."""
 
@@ -65,21 +68,28 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand; whatever ends it becomes a sentence on stderr and an exit code."""
-        previous = signal.signal(signal.SIGTERM, _stop)
-        try:
+        with exit_codes(ctx):
             return super().invoke(ctx)
-        except MolmetaError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
-        except KeyboardInterrupt:
-            click.echo("Stopped.", err=True)
-            ctx.exit(128 + signal.SIGINT)
-        except BrokenPipeError:
-            # What is still buffered would fail again when Python closes stdout.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(141)
-        finally:
-            signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def exit_codes(ctx: click.Context) -> Iterator[None]:
+    """Turn what ends a command before its time into a sentence on stderr and an exit code."""
+    previous = signal.signal(signal.SIGTERM, _stop)
+    try:
+        yield
+    except MolmetaError as error:
+        click.echo(f"Error: {error}", err=True)
+        ctx.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+        ctx.exit(128 + signal.SIGINT)
+    except BrokenPipeError:
+        # What is still buffered would fail again when Python closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        ctx.exit(141)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 @click.command(

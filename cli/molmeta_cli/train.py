@@ -41,6 +41,11 @@ import click
 @click.option(
     "--licence", default="unknown", help="Licence of the training data, kept in the model."
 )
+@click.option(
+    "--allow-overlap",
+    is_flag=True,
+    help="Train although meta-valid has assays of meta-train: its scores will flatter.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
     "--threads", type=click.IntRange(min=1), help="CPU threads; torch's choice if not given."
@@ -53,6 +58,7 @@ def command(
     output: Path,
     name: str,
     licence: str,
+    allow_overlap: bool,
     device: str,
     threads: int | None,
     workers: int | None,
@@ -63,9 +69,11 @@ def command(
     from molmeta.assays.store import open_store
     from molmeta.device import pick_device
     from molmeta.training.config import read_config
+    from molmeta.training.folds import check_folds
     from molmeta.training.outer_loop import train
     from molmeta.training.parallel import leads_group
     from molmeta.training.publish import publish
+    from molmeta_cli.console import tell
 
     config = read_config(config_path)
     chosen = pick_device(device)
@@ -73,6 +81,9 @@ def command(
         torch.set_num_threads(threads)
     store = open_store(data, workers).to(chosen)
     held_out = open_store(valid, workers).to(chosen) if valid else None
+    if held_out is not None:
+        shared = check_folds(store, held_out, allow_overlap=allow_overlap)
+        tell(shared, quiet=not leads_group())
     learner = train(config, store, held_out, output, chosen)
     if not leads_group():
         return

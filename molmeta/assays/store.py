@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 REQUIRED_COLUMNS = ("assay_id", "smiles", "label")
 CHUNK = 2_000
-# As a concentration is bounded from below, its potency is bounded from above.
-_RELATIONS = {"=": 0, "": 0, "~": 0, ">": -1, ">=": -1, ">>": -1, "<": 1, "<=": 1, "<<": 1}
+RELATIONS = {"=": 0, "": 0, "~": 0, ">": -1, ">=": -1, ">>": -1, "<": 1, "<=": 1, "<<": 1}
+"""Of a concentration -> of its potency, which is bounded from above where that is from below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class AssayStore:
     """SMILES that the intake turned away, with the reason; their rows are in no task."""
     sha256: str
     """Of the Parquet file or files."""
+    smiles: tuple[str, ...] = ()
+    """[len(molecules)], the text that each molecule was read from; empty where none is at hand."""
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -53,7 +55,7 @@ class AssayStore:
 
     def to(self, device: torch.device | str) -> AssayStore:
         """The same store with its molecules on another device; the tasks' small tensors stay."""
-        return AssayStore(self.tasks, self.molecules.to(device), self.rejected, self.sha256)
+        return replace(self, molecules=self.molecules.to(device))
 
 
 def open_store(path: Path, workers: int | None = None) -> AssayStore:
@@ -76,19 +78,42 @@ def open_store(path: Path, workers: int | None = None) -> AssayStore:
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
-    table = _read_table(files)
+    cache = path / "molecules" if path.is_dir() else path.with_suffix("")
+    cache = cache.with_name(f"{cache.name}.features-v{FEATURES_VERSION}.safetensors")
+    return _store_of(_read_table(files), digest.hexdigest(), cache, workers)
+
+
+def build_store(table: pa.Table, workers: int | None = None) -> AssayStore:
+    """The store that `open_store` gives of `table` as a Parquet file, with nothing kept on disk.
+
+    Raises:
+        InputError: as `open_store`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = pa.BufferOutputStream()
+    pq.write_table(table, file)
+    sha256 = hashlib.sha256(file.getvalue()).hexdigest()
+    rows = _checked(table, "the table")
+    if not rows.num_rows:
+        raise InputError("The table has no rows.")
+    return _store_of(rows, sha256, None, workers)
+
+
+def _store_of(table: pa.Table, sha256: str, cache: Path | None, workers: int | None) -> AssayStore:
     # An empty cell is a text like any other: the intake turns it away and says why.
     cells = ["" if text is None else text for text in table["smiles"].to_pylist()]
     texts, text_of_row = np.unique(np.array(cells, dtype=object), return_inverse=True)
-    cache = path / "molecules" if path.is_dir() else path.with_suffix("")
-    cache = cache.with_name(f"{cache.name}.features-v{FEATURES_VERSION}.safetensors")
-    arrays = _read_cache(cache, digest.hexdigest())
+    arrays = _read_cache(cache, sha256) if cache else None
     if arrays is None:
         arrays = _featurize_all(list(texts), workers)
-        _write_cache(cache, digest.hexdigest(), *arrays)
+        if cache:
+            _write_cache(cache, sha256, *arrays)
     molecules, place_of_text, rejected = arrays
-    tasks = _build_tasks(table, place_of_text.numpy()[text_of_row])
-    return AssayStore(tuple(tasks), molecules, rejected, digest.hexdigest())
+    places = place_of_text.numpy()
+    tasks = _build_tasks(table, places[text_of_row])
+    return AssayStore(tuple(tasks), molecules, rejected, sha256, tuple(texts[places >= 0]))
 
 
 def _parquet_files(path: Path) -> list[Path]:
@@ -110,23 +135,30 @@ def _read_table(files: Sequence[Path]) -> pa.Table:
             part = pq.read_table(file)
         except (pa.ArrowInvalid, OSError) as error:
             raise InputError(f"{file} is not a readable Parquet file: {error}") from error
-        missing = [name for name in REQUIRED_COLUMNS if name not in part.column_names]
-        if missing:
-            raise InputError(
-                f"{file} has no column {', '.join(missing)}; it has {', '.join(part.column_names)}."
-            )
-        wanted = [*REQUIRED_COLUMNS, "log_value", "relation"]
-        part = part.select([name for name in wanted if name in part.column_names])
-        for name in {"label", "log_value"}.intersection(part.column_names):
-            try:
-                numbers = part[name].cast(pa.float32())
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                raise InputError(f"Column {name} of {file} must hold numbers: {error}.") from error
-            part = part.set_column(part.column_names.index(name), name, numbers)
-        parts.append(part)
+        parts.append(_checked(part, str(file)))
     table = pa.concat_tables(parts, promote_options="permissive")
     if not table.num_rows:
         raise InputError(f"{files[0]} has no rows.")
+    return table
+
+
+def _checked(table: pa.Table, origin: str) -> pa.Table:
+    """The columns that a store is made of, with numbers where numbers belong."""
+    import pyarrow as pa
+
+    missing = [name for name in REQUIRED_COLUMNS if name not in table.column_names]
+    if missing:
+        raise InputError(
+            f"{origin} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}."
+        )
+    wanted = [*REQUIRED_COLUMNS, "log_value", "relation"]
+    table = table.select([name for name in wanted if name in table.column_names])
+    for name in {"label", "log_value"}.intersection(table.column_names):
+        try:
+            numbers = table[name].cast(pa.float32())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise InputError(f"Column {name} of {origin} must hold numbers: {error}.") from error
+        table = table.set_column(table.column_names.index(name), name, numbers)
     return table
 
 
@@ -141,7 +173,7 @@ def _build_tasks(table: pa.Table, molecule_of_row: NDArray[np.int64]) -> Iterato
     relations = np.zeros(n, dtype=np.int8)
     if "relation" in columns:
         texts = table["relation"].to_pylist()
-        relations = np.array([_RELATIONS.get(t or "", 0) for t in texts], dtype=np.int8)
+        relations = np.array([RELATIONS.get(t or "", 0) for t in texts], dtype=np.int8)
     # A row whose label is neither 0 nor 1 teaches nothing about classes.
     usable = (molecule_of_row >= 0) & np.isin(labels, (0, 1))
     first_seen = dict.fromkeys(names)
@@ -236,5 +268,5 @@ def _write_cache(
         warnings.warn(
             f"The featurised molecules could not be kept at {cache} ({error.strerror}); "
             "they will be computed again next time.",
-            stacklevel=3,
+            stacklevel=4,
         )
