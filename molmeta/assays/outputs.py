@@ -198,7 +198,7 @@ def _sink(path: Path | str, overwrite: bool, inputs: Sequence[Path | str]) -> It
             if not is_device:
                 _check_place(final, path, overwrite, inputs)
                 partial.replace(final)
-                _sync_folder(final.parent)
+                sync_folder(final.parent)
     finally:
         # After a success both do nothing; after a failure the file is a part, and is removed.
         with suppress(OSError):
@@ -221,7 +221,7 @@ def _check_place(
             raise OutputError(f"{path} exists already; name another file, or allow overwriting it")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the new name last through a power cut, where the system can."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
