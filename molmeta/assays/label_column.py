@@ -100,7 +100,7 @@ def read_labels(
         SupportError: labels that are neither classes nor values, values without a threshold,
             classes with one, or units that do not go together.
     """
-    bar = _threshold(threshold, active)
+    bar = read_threshold(threshold, active)
     texts = ["" if label is None else str(label) for label in labels]
     # A dash is the opposite of a plus only where there are pluses; elsewhere it is an empty cell.
     if "+" not in (plain := [text.strip() for text in texts]):
@@ -111,7 +111,12 @@ def read_labels(
     return _compared([with_unit(reading, unit) for reading in readings], texts, bar, active)
 
 
-def _threshold(threshold: float | str | None, active: Side | None) -> Measurement | None:
+def read_threshold(threshold: float | str | None, active: Side | None) -> Measurement | None:
+    """The exact value that a user states as a threshold, with its unit if it has one, or None.
+
+    Raises:
+        ConfigError: a threshold without a side, or the reverse, or no number.
+    """
     if threshold is None:
         if active is not None:
             raise ConfigError(

@@ -71,11 +71,13 @@ _DASHES = str.maketrans("−–—‐‑", "-----")
 
 
 _IN_HEADER = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]\s*$|[_ ,]([A-Za-zµμ]+)$")
+# In `inhibition at 10 uM` the unit is that of the dose.
+_DOSE = re.compile(r"(?:^|[_ ,@])[0-9.]+[_ ,][A-Za-zµμ]+$")
 
 
 def unit_in_header(header: str) -> Unit:
     """The unit at the end of a column's name: `IC50 (nM)`, `Ki [µM]`, `ic50_nm`; else ""."""
-    match = _IN_HEADER.search(header)
+    match = None if _DOSE.search(header) else _IN_HEADER.search(header)
     return _UNITS.get((match[1] or match[2]).lower(), "") if match else ""
 
 

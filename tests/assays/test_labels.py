@@ -271,6 +271,8 @@ def test_a_dash_is_inactive_only_beside_a_plus() -> None:  # C5
         ("activity", ""),
         ("IC50 (see notes)", ""),
         ("nM", ""),
+        ("inhibition at 10 uM", ""),
+        ("inh_10_um", ""),
     ],
 )
 def test_a_unit_at_the_end_of_a_header_is_known(header: str, unit: str) -> None:
