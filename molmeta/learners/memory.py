@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from molmeta.assays.grades import grades
 from molmeta.assays.store import AssayStore
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.errors import InputError
@@ -23,11 +24,15 @@ _STORED = {
     "assays": (torch.int16, 1),
     "values": (torch.float16, 1),
 }
+_SHRINKAGE = 4
+
+_Entries = tuple[Tensor, Tensor, Tensor]
+"""Of all entries of some molecules: the molecule's place, the assay, the value; [k] each."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompoundMemory:
-    """The meta-train labels of each compound, found by its identity key; on the CPU."""
+    """What meta-train assays said of each compound, found by its identity key; on the CPU."""
 
     keys: Tensor
     """[n_known], int64, ascending: identity keys."""
@@ -36,22 +41,26 @@ class CompoundMemory:
     assays: Tensor
     """[n_entries], int16: which assay."""
     values: Tensor
-    """[n_entries], float16: the label (0 or 1) minus the share of actives in that assay."""
+    """[n_entries], float16: how active the compound was there, -1 to 1 (see `grades`)."""
 
     @classmethod
     def of(cls, store: AssayStore) -> CompoundMemory:
-        """The memory of every labelled molecule of `store`."""
+        """The memory of every labelled molecule of `store`.
+
+        A compound measured twice in an assay has the mean there.
+        """
         rows = torch.cat([task.molecules for task in store])
         assays = torch.cat([torch.full((len(task),), i) for i, task in enumerate(store)])
-        values = torch.cat([task.labels - task.labels.mean() for task in store])
-        entry_keys = store.molecules.keys.cpu()[rows]
-        order = torch.argsort(entry_keys, stable=True)
-        keys, counts = torch.unique(entry_keys, return_counts=True)
+        keys, compounds = torch.unique(store.molecules.keys.cpu()[rows], return_inverse=True)
+        cells, cell = torch.unique(compounds * len(store) + assays, return_inverse=True)
+        values = torch.cat([grades(task) for task in store])
+        total = torch.zeros(len(cells), dtype=torch.float64).index_add(0, cell, values)
+        counts = torch.bincount(cells // len(store), minlength=len(keys))
         return cls(
             keys=keys,
             offsets=torch.cat([counts.new_zeros(1), counts.cumsum(0)]),
-            assays=assays[order].short(),
-            values=values[order].half(),
+            assays=(cells % len(store)).short(),
+            values=(total / torch.bincount(cell)).half(),
         )
 
     def knows(self, molecules: MoleculeBatch) -> Tensor:
@@ -60,36 +69,36 @@ class CompoundMemory:
         return found.to(molecules.device)
 
     def kernel(self, left: MoleculeBatch, right: MoleculeBatch) -> Tensor:
-        """Agreement of the profiles, C_ij / √((C_ii + 1)(C_jj + 1)): [len(left), len(right)].
+        """Covariance of the profiles, C_ij / √((n_i + 4)(n_j + 4)): [len(left), len(right)].
 
-        C is the dot product over the assays that measured both; the ones shrink pairs with few
-        assays, and a compound that is not known is like none. Positive semi-definite.
+        C is the dot product, over the assays that measured both, of the grades minus the
+        compound's own mean; n counts a compound's assays, and the fours shrink compounds with few.
+        An assay's grades are one draw of how compounds vary together, so this is what a Gaussian
+        process over a new assay would expect. A compound that is not known is like none. Positive
+        semi-definite.
         """
-        left_entries, right_entries = self._entries(left), self._entries(right)
+        left_entries, right_entries = self._deviations(left), self._deviations(right)
         known, columns = torch.unique(left_entries[1], return_inverse=True)
         left_matrix = torch.zeros(len(left), len(known), dtype=torch.float64)
-        left_matrix.index_put_((left_entries[0], columns), left_entries[2], accumulate=True)
+        left_matrix[left_entries[0], columns] = left_entries[2]
         rows, assays, values = right_entries
         place = torch.searchsorted(known, assays).clamp(max=max(len(known) - 1, 0))
         shared = known[place] == assays if len(known) else torch.zeros_like(assays).bool()
         right_matrix = torch.zeros(len(right), len(known), dtype=torch.float64)
-        right_matrix.index_put_((rows[shared], place[shared]), values[shared], accumulate=True)
-        scale = torch.outer(
-            1 + _norms(left_entries, len(left)), 1 + _norms(right_entries, len(right))
-        )
+        right_matrix[rows[shared], place[shared]] = values[shared]
+        scale = torch.outer(_shrunk(left_entries, len(left)), _shrunk(right_entries, len(right)))
         return (left_matrix @ right_matrix.T / scale.sqrt()).to(left.device)
 
     def own(self, molecules: MoleculeBatch) -> Tensor:
         """The kernel between each molecule and itself, 0 where it is not known: [n]."""
-        norms = _norms(self._entries(molecules), len(molecules))
-        return (norms / (norms + 1)).to(molecules.device)
+        entries = rows, _, values = self._deviations(molecules)
+        n = len(molecules)
+        total = torch.zeros(n, dtype=torch.float64).index_add(0, rows, values.square())
+        return (total / _shrunk(entries, n)).to(molecules.device)
 
     def mean(self, molecules: MoleculeBatch) -> Tensor:
-        """Sum of each molecule's values / (its assays + 1): [n]; above 0 for frequent hitters."""
-        rows, _, values = self._entries(molecules)
-        n = len(molecules)
-        total = torch.zeros(n, dtype=torch.float64).index_add(0, rows, values)
-        return (total / (torch.bincount(rows, minlength=n) + 1)).to(molecules.device)
+        """Sum of each molecule's grades / (its assays + 1): [n]; above 0 for frequent hitters."""
+        return _means(self._entries(molecules), len(molecules)).to(molecules.device)
 
     def _find(self, molecules: MoleculeBatch) -> tuple[Tensor, Tensor]:
         """Place of each molecule among the keys, and whether it really is there; [n] each."""
@@ -97,14 +106,18 @@ class CompoundMemory:
         place = torch.searchsorted(self.keys, wanted).clamp(max=len(self.keys) - 1)
         return place, self.keys[place] == wanted
 
-    def _entries(self, molecules: MoleculeBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Of all entries of `molecules`: the molecule's place, the assay, the value; [k] each."""
+    def _entries(self, molecules: MoleculeBatch) -> _Entries:
         place, found = self._find(molecules)
         counts = torch.where(found, self.offsets[place + 1] - self.offsets[place], 0)
         rows = torch.arange(len(molecules)).repeat_interleave(counts)
         firsts = (counts.cumsum(0) - counts).repeat_interleave(counts)
         entries = self.offsets[place].repeat_interleave(counts) + torch.arange(len(rows)) - firsts
         return rows, self.assays[entries].long(), self.values[entries].double()
+
+    def _deviations(self, molecules: MoleculeBatch) -> _Entries:
+        """The entries, each grade minus the compound's own mean, which is in the prior mean."""
+        rows, assays, values = entries = self._entries(molecules)
+        return rows, assays, values - _means(entries, len(molecules))[rows]
 
 
 def memory_from_arrays(arrays: Mapping[str, Tensor]) -> CompoundMemory:
@@ -131,10 +144,13 @@ def memory_from_arrays(arrays: Mapping[str, Tensor]) -> CompoundMemory:
     return memory
 
 
-def _norms(entries: tuple[Tensor, Tensor, Tensor], n: int) -> Tensor:
-    """Squared length of each profile; a compound measured twice in an assay has its sum there."""
-    rows, assays, values = entries
-    width = int(assays.max()) + 1 if len(assays) else 1
-    cells, place = torch.unique(rows * width + assays, return_inverse=True)
-    sums = torch.zeros(len(cells), dtype=torch.float64).index_add(0, place, values)
-    return torch.zeros(n, dtype=torch.float64).index_add(0, cells // width, sums.square())
+def _means(entries: _Entries, n: int) -> Tensor:
+    """Sum of each compound's values / (its assays + 1): [n]."""
+    rows, _, values = entries
+    total = torch.zeros(n, dtype=torch.float64).index_add(0, rows, values)
+    return total / (torch.bincount(rows, minlength=n) + 1)
+
+
+def _shrunk(entries: _Entries, n: int) -> Tensor:
+    """Number of each compound's assays plus the shrinkage: [n]."""
+    return (torch.bincount(entries[0], minlength=n) + _SHRINKAGE).double()

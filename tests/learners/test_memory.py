@@ -40,10 +40,12 @@ def memory() -> CompoundMemory:
     return CompoundMemory.of(AssayStore(tasks, _batch(*SMILES), {}, "sha"))
 
 
-def test_the_kernel_is_the_shrunk_agreement_of_profiles(memory: CompoundMemory) -> None:
+def test_the_kernel_is_the_shrunk_covariance_of_profiles(memory: CompoundMemory) -> None:
     kernel = memory.kernel(_batch("CCO"), _batch("CCO", "CCN", "c1ccccc1O"))
-    # Profiles (.5, .5), (.5, -.5), (-.5, -.5): products .5, 0, -.5 over √(1.5 · 1.5).
-    torch.testing.assert_close(kernel, torch.tensor([[1 / 3, 0.0, -1 / 3]], dtype=torch.float64))
+    # Grades (1, 1), (1, -1), (-1, -1) minus the means 2/3, 0, -2/3; each compound is in two assays:
+    # (1/3, 1/3) times (1/3, 1/3), (1, -1), (-1/3, -1/3), over √(6 · 6).
+    expected = torch.tensor([[2 / 54, 0.0, -2 / 54]], dtype=torch.float64)
+    torch.testing.assert_close(kernel, expected)
 
 
 def test_a_compound_that_is_not_known_is_like_none(memory: CompoundMemory) -> None:
@@ -60,14 +62,17 @@ def test_own_is_the_kernels_diagonal(memory: CompoundMemory) -> None:
     torch.testing.assert_close(memory.own(molecules), diagonal)
 
 
-def test_mean_is_the_shrunk_mean_of_the_values(memory: CompoundMemory) -> None:
-    expected = torch.tensor([1 / 3, 0.0, -1 / 3], dtype=torch.float64)
+def test_mean_is_the_shrunk_mean_of_the_grades(memory: CompoundMemory) -> None:
+    expected = torch.tensor([2 / 3, 0.0, -2 / 3], dtype=torch.float64)
     torch.testing.assert_close(memory.mean(_batch("CCO", "CCN", "c1ccccc1O")), expected)
 
 
-def test_a_compound_measured_twice_in_an_assay_keeps_kernel_and_diagonal_equal() -> None:
-    tasks = (_task("A", [0, 0, 1], [1, 1, 0]),)
+def test_a_compound_measured_twice_in_an_assay_has_its_mean_there() -> None:
+    tasks = (_task("A", [0, 0, 1, 2], [1, 0, 0, 1]),)
     twice = CompoundMemory.of(AssayStore(tasks, _batch(*SMILES), {}, "sha"))
+    # Ethanol's grades 1 and -1 make 0 in one assay; its mean is 0 / (1 + 1).
+    assert len(twice.values) == 3
+    torch.testing.assert_close(twice.mean(_batch("CCO")), torch.tensor([0.0], dtype=torch.float64))
     molecules = _batch("CCO", "CCN")
     torch.testing.assert_close(twice.own(molecules), twice.kernel(molecules, molecules).diagonal())
 
