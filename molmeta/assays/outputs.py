@@ -1,36 +1,32 @@
-"""Rows to one file that is either whole under its name or not there: CSV, TSV, Parquet.
+"""Rows to one file that is either whole under its name or not there: CSV, TSV, SMI, SDF, Parquet.
 
 A file is written under a temporary name in its own folder, flushed to the disk, and renamed last.
 """
 
-import csv
-import gzip
 import os
 import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO
 
+from molmeta.assays.readers.columns import SMILES_COLUMNS, known_column
+from molmeta.assays.writers.delimited import DelimitedWriter
+from molmeta.assays.writers.packed import PACKED, packed
+from molmeta.assays.writers.parquet import ParquetWriter
+from molmeta.assays.writers.row_writer import RowWriter, Sink
+from molmeta.assays.writers.sdf import SdfWriter
+from molmeta.assays.writers.smi import SmiWriter
 from molmeta.errors import OutputError
 
-FORMATS = ("csv", "tsv", "parquet")
-_PARQUET_ROWS = 10_000
-
-
-class _RowWriter(Protocol):
-    """One format: rows in, bytes out."""
-
-    def write(self, cells: Sequence[str]) -> None: ...
-    def finish(self) -> None: ...
-    def close(self) -> None: ...
+FORMATS = ("csv", "tsv", "smi", "sdf", "parquet")
 
 
 class Output:
     """An open output; gives the rows on, and tells what goes wrong with the disk in a sentence."""
 
-    def __init__(self, writer: _RowWriter, name: str) -> None:
+    def __init__(self, writer: RowWriter, name: str) -> None:
         self._writer = writer
         self._name = name
 
@@ -57,119 +53,73 @@ def open_output(
     overwrite: bool = False,
     inputs: Sequence[Path | str] = (),
     numeric: Sequence[str] = (),
+    smiles_column: str | None = None,
+    escape_formulas: bool = False,
 ) -> Iterator[Output]:
     """A file, or stdout for "-", to write rows into; on any failure no file is left behind.
 
     Args:
         path: where to; a device or a pipe is written to as it is.
         columns: the header.
-        format: one of `FORMATS`; without it told from the name, `.csv.gz` too; CSV for stdout.
+        format: one of `FORMATS`; without it told from the name, `.csv.gz` and `.csv.zst` too; CSV
+            for stdout.
         overwrite: whether an existing file may be replaced, which happens at the very end.
         inputs: files being read, none of which may be the output.
         numeric: columns that Parquet holds as numbers; an empty cell is null.
+        smiles_column: which column SMI puts first and SDF draws; without it a known header.
+        escape_formulas: in CSV and TSV, put an apostrophe before each cell that a spreadsheet would
+            run as a formula; else every cell is written as it is.
 
     Raises:
         OutputError: on entering if the place cannot be written, later if the disk is full.
     """
     name = "stdout" if path == "-" else str(path)
-    is_packed = name.lower().endswith(".gz")
     format = _checked_format(format, path)
     with _sink(path, overwrite, inputs) as sink:
-        # No name and no time in the header: the same rows give the same bytes.
-        stream: Any = gzip.GzipFile("", "wb", 6, sink, mtime=0) if is_packed else sink
         with _told(name):
-            writer = _writer(format, stream, columns, numeric)
+            packer = packed(sink, name)
+            writer = _writer(
+                format, packer or sink, columns, numeric, smiles_column, escape_formulas, name
+            )
         try:
             yield Output(writer, name)
             with _told(name):
                 writer.finish()
                 writer.close()
-                if is_packed:
-                    stream.close()
+                if packer is not None:
+                    packer.close()
         finally:
             # After a failure they still hold bytes, which must not surface at some later moment.
             with suppress(Exception):
                 writer.close()
-            if is_packed:
+            if packer is not None:
                 with suppress(Exception):
-                    stream.close()
+                    packer.close()
 
 
-class _Encoded:
-    """Text to the UTF-8 bytes of a stream, whatever the locale; a lone surrogate is escaped."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        self._stream.write(_encoded(text))
-
-
-class _Delimited:
-    """CSV or TSV with the quotes of `csv`; a line feed ends a row."""
-
-    def __init__(self, stream: Any, columns: Sequence[str], delimiter: str) -> None:
-        text = _Encoded(stream)
-        self._plain = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-        # `csv` leaves a bare carriage return unquoted, and a reader would end the row there.
-        self._quoting = csv.writer(
-            text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
-        )
-        self.write(columns)
-
-    def write(self, cells: Sequence[str]) -> None:
-        has_return = any("\r" in cell for cell in cells)
-        (self._quoting if has_return else self._plain).writerow(cells)
-
-    def finish(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class _Parquet:
-    """Parquet, by groups of rows."""
-
-    def __init__(self, stream: Any, columns: Sequence[str], numeric: Sequence[str]) -> None:
-        import pyarrow
-        from pyarrow import parquet
-
-        self._schema = pyarrow.schema(
-            (column, pyarrow.float64() if column in numeric else pyarrow.string())
-            for column in columns
-        )
-        self._file = parquet.ParquetWriter(stream, self._schema)
-        self._held: list[tuple[str, ...]] = []
-
-    def write(self, cells: Sequence[str]) -> None:
-        self._held.append(tuple(cells))
-        if len(self._held) == _PARQUET_ROWS:
-            self.finish()
-
-    def finish(self) -> None:
-        import pyarrow
-
-        if not self._held:
-            return
-        arrays = [
-            pyarrow.array(
-                [float(cell) if cell else None for cell in cells]
-                if pyarrow.types.is_floating(field.type)
-                else [_encoded(cell).decode() for cell in cells],
-                field.type,
-            )
-            for field, cells in zip(self._schema, zip(*self._held, strict=True), strict=True)
-        ]
-        self._file.write_table(pyarrow.Table.from_arrays(arrays, schema=self._schema))
-        self._held.clear()
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _writer(format: str, stream: Any, columns: Sequence[str], numeric: Sequence[str]) -> _RowWriter:
+def _writer(
+    format: str,
+    sink: Sink,
+    columns: Sequence[str],
+    numeric: Sequence[str],
+    smiles_column: str | None,
+    escape_formulas: bool,
+    name: str,
+) -> RowWriter:
     if format == "parquet":
-        return _Parquet(stream, columns, numeric)
-    return _Delimited(stream, columns, "\t" if format == "tsv" else ",")
+        return ParquetWriter(sink, columns, numeric)
+    if format in ("csv", "tsv"):
+        delimiter = "\t" if format == "tsv" else ","
+        return DelimitedWriter(sink, columns, delimiter, escape_formulas=escape_formulas)
+    place = (
+        known_column(columns, SMILES_COLUMNS, name)
+        if smiles_column is None
+        else columns.index(smiles_column)
+    )
+    if place is None:
+        raise OutputError(f"{name} needs a column of molecules, and none is called 'smiles'")
+    writer = SmiWriter if format == "smi" else SdfWriter
+    return writer(sink, columns, place)
 
 
 @contextmanager
@@ -238,7 +188,7 @@ def _checked_format(format: str | None, path: Path | str) -> str:
         OutputError: it is none of `FORMATS`.
     """
     if format is None:
-        suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() != ".gz"]
+        suffixes = [end for suffix in Path(path).suffixes if (end := suffix.lower()) not in PACKED]
         format = suffixes[-1].lstrip(".") if suffixes else "csv"
     if format not in FORMATS:
         raise OutputError(
@@ -261,7 +211,3 @@ def _told(name: Path | str) -> Iterator[None]:
 def _cannot(name: Path | str, error: Exception) -> OutputError:
     told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return OutputError(f"{name} cannot be written: {told}")
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
+from rdkit import Chem, rdBase
 
 from molmeta.assays.outputs import open_output
 from molmeta.assays.tables import open_table
+from molmeta.chem.intake import Molecule, read_smiles
 from molmeta.errors import OutputError
+from tests.molecules import MOLECULES
 
 COLUMNS = ("smiles", "id", "score")
 ROWS = [
@@ -30,7 +33,7 @@ def write_rows(path: Path | str, **settings: object) -> None:
             output.write(row)
 
 
-@pytest.mark.parametrize("name", ["o.csv", "o.tsv", "o.csv.gz", "o.parquet", "o"])
+@pytest.mark.parametrize("name", ["o.csv", "o.tsv", "o.csv.gz", "o.TSV.ZST", "o.parquet", "o"])
 def test_cells_come_back_as_they_were_written(tmp_path: Path, name: str) -> None:
     write_rows(tmp_path / name)
     with open_table(tmp_path / name) as table:
@@ -64,9 +67,10 @@ def test_parquet_of_many_rows_is_written_in_groups(tmp_path: Path) -> None:
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("a.csv.gz", "b.csv.gz"):
-        write_rows(tmp_path / name)
-    assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
+    for end in (".csv.gz", ".csv.zst", ".sdf", ".parquet"):
+        for name in ("a", "b"):
+            write_rows(tmp_path / (name + end))
+        assert (tmp_path / f"a{end}").read_bytes() == (tmp_path / f"b{end}").read_bytes()
     assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()).startswith(b"smiles,id,score\n")
 
 
@@ -127,7 +131,7 @@ def test_a_name_as_long_as_names_can_be_is_written(tmp_path: Path) -> None:  # E
     assert os.listdir(tmp_path) == [name]
 
 
-@pytest.mark.parametrize("name", ["o.csv", "o.csv.gz", "o.parquet"])
+@pytest.mark.parametrize("name", ["o.csv", "o.csv.gz", "o.csv.zst", "o.sdf", "o.parquet"])
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_a_failure_leaves_no_file_and_passes_unchanged(
     tmp_path: Path, name: str, error: type[BaseException]
@@ -142,7 +146,7 @@ def test_a_failure_leaves_no_file_and_passes_unchanged(
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["o.csv", "o.csv.gz", "o.parquet"])
+@pytest.mark.parametrize("name", ["o.csv", "o.csv.gz", "o.csv.zst", "o.sdf", "o.parquet"])
 def test_a_full_disk_leaves_the_previous_file_and_no_part(tmp_path: Path, name: str) -> None:  # E7
     (tmp_path / name).write_text("precious")
     program = f"""
@@ -151,7 +155,7 @@ from molmeta.assays.outputs import open_output
 from molmeta.errors import OutputError
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
-    with open_output({str(tmp_path / name)!r}, ["n"], overwrite=True) as output:
+    with open_output({str(tmp_path / name)!r}, ["smiles"], overwrite=True) as output:
         for n in range(25_000):
             output.write([str(random.random())])
 except OutputError as error:
@@ -176,6 +180,93 @@ def test_a_disk_that_fails_at_the_end_leaves_nothing(
     with pytest.raises(OutputError, match="No space left on device"):
         write_rows(tmp_path / "o.csv")
     assert os.listdir(tmp_path) == []
+
+
+def test_smi_has_the_molecule_first_and_a_line_a_row(tmp_path: Path) -> None:
+    with open_output(tmp_path / "o.smi", ["id", "Mol", "score"], smiles_column="Mol") as output:
+        output.write(["007", "CCO", "0.5"])
+        output.write(["1E5\t\nNA", "", ""])
+    text = (tmp_path / "o.smi").read_text()
+    assert text == "smiles\tid\tscore\nCCO\t007\t0.5\n\t1E5  NA\t\n"
+    with open_table(tmp_path / "o.smi") as table:
+        assert [row.smiles for row in table] == ["CCO", ""]
+
+
+def test_sdf_keeps_every_row_and_every_cell(tmp_path: Path) -> None:
+    columns = ["id", "smiles", "", "x", "x", "note"]
+    rows = [
+        ("007", "C[C@H](N)C(=O)O.Cl", "1-Mar", "a", "b", "two\n\nlines\n$$$$"),
+        ("$$$$", "C1CC", "", "NA", "1E5", ""),
+        ("", "", "", "", "", "> <x>"),
+        ("big", "C" * 300, "", "", "", "café"),
+    ]
+    with open_output(tmp_path / "o.sdf", columns) as output:
+        for cells in rows:
+            output.write(cells)
+    with open_table(tmp_path / "o.sdf") as table:
+        found = list(table)
+    assert table.columns == (
+        *("record_smiles", "title", "id", "smiles", "column_3", "x", "x_5", "note"),
+    )
+    assert [row.smiles for row in found] == ["C[C@H](N)C(=O)O", "", "", "C" * 300]
+    assert [row.problem.status if row.problem else "ok" for row in found] == [
+        *("ok", "empty", "empty", "ok")
+    ]
+    assert [row.cells[1] for row in found] == ["007", " $$$$", "", "big"]
+    # Only what would end the item or the record is changed, by a blank.
+    assert found[0].cells[2:] == (*rows[0][:5], "two\n \nlines\n $$$$")
+    assert found[1].cells[2:] == (" $$$$", *rows[1][1:])
+    assert [row.cells[2:] for row in found[2:]] == rows[2:]
+
+
+def test_rdkit_reads_the_sdf_as_it_was_meant(tmp_path: Path) -> None:
+    with open_output(tmp_path / "o.sdf", ["name", "smiles", "score"]) as output:
+        for place, smiles in enumerate(MOLECULES):
+            output.write([f"m{place}", smiles, ""])
+    with rdBase.BlockLogs():
+        found = list(Chem.SDMolSupplier(str(tmp_path / "o.sdf")))
+    assert len(found) == len(MOLECULES)
+    stereo_lost = 0
+    for place, (mol, smiles) in enumerate(zip(found, MOLECULES, strict=True)):
+        molecule = read_smiles(smiles)
+        assert isinstance(molecule, Molecule)
+        flat = [Chem.MolToSmiles(m, isomericSmiles=False) for m in (mol, molecule.mol)]
+        assert flat[0] == flat[1]
+        stereo_lost += Chem.MolToSmiles(mol) != molecule.smiles
+        assert mol.GetPropsAsDict() == {"name": f"m{place}", "smiles": smiles, "score": ""}
+        assert mol.GetProp("_Name") == f"m{place}"
+    # In the flat drawing of artemisinin two neighbours of a bridgehead lie over each other.
+    assert stereo_lost <= 1
+
+
+@pytest.mark.parametrize("smiles", ["CC=CC", "C/C=C/C", "CC(F)Cl", "C/C=N/N=C(C)CC"])
+def test_a_drawing_says_no_stereo_that_the_smiles_does_not(tmp_path: Path, smiles: str) -> None:
+    with open_output(tmp_path / "o.sdf", ["smiles"]) as output:
+        output.write([smiles])
+    with open_table(tmp_path / "o.sdf") as table:
+        (row,) = table
+    assert row.smiles == Chem.CanonSmiles(smiles)
+
+
+@pytest.mark.parametrize("name", ["o.smi", "o.sdf"])
+def test_a_format_of_molecules_needs_a_column_of_them(tmp_path: Path, name: str) -> None:
+    columns = ["id", "m"]
+    with pytest.raises(OutputError, match="column"), open_output(tmp_path / name, columns):
+        pytest.fail("entered")
+    assert os.listdir(tmp_path) == []
+
+
+def test_formulas_are_escaped_on_request_and_numbers_never(tmp_path: Path) -> None:  # A74
+    row = ["=CMD|'/c calc'!A0", "-1.5", "+x", "@x", "C=O", "-1e-9", "-", "\t=1"]
+    for escape in (False, True):
+        with open_output(
+            tmp_path / "o.csv", list("abcdefgh"), overwrite=True, escape_formulas=escape
+        ) as output:
+            output.write(row)
+        with (tmp_path / "o.csv").open(newline="") as file:
+            _, found = csv.reader(file)
+        escaped = ["'" + row[0], "-1.5", "'+x", "'@x", "C=O", "-1e-9", "'-", "'\t=1"]
+        assert found == (escaped if escape else row)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")

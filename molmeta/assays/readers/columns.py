@@ -29,6 +29,9 @@ LABEL_COLUMNS = (
 )
 """Headers taken for the labels of a support set, the likeliest first."""
 
+VALUE_COLUMNS = ("value", "pic50", "pki", "pec50", "pchembl_value", "pchembl", "y", "label")
+"""Headers taken for the values of a support set, the likeliest first."""
+
 
 def named_column(columns: Sequence[str], wanted: str, source: str) -> int:
     """The place of the column called exactly `wanted`.

@@ -88,6 +88,8 @@ def _smiles(text: list[str], number: int) -> tuple[str, Rejection | None]:
     end = next((i + 1 for i, line in enumerate(text) if line.startswith("M  END")), None)
     if end is None:
         return "", damaged(f"record {number} has no line 'M  END': it is cut short or no molblock")
+    if any(line.startswith("M  END") for line in text[end:]):  # RDKit would drop the second
+        return "", damaged(f"record {number} holds several molblocks: a $$$$ line is missing")
     block = "\n".join(text[:end]) + "\n"
     with rdBase.BlockLogs():
         mol = cast("Chem.Mol | None", Chem.MolFromMolBlock(block))

@@ -23,6 +23,8 @@ _CHUNK = 65_536
 _NOT_TABLES = {
     b"pk\x03\x04": "a zip archive or an Excel workbook; save the sheet as CSV, or unpack it",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV",
+    b"bzh": "a bzip2 archive; unpack it, or pack it with gzip or zstd",
+    b"\xfd7zxz\0": "an xz archive; unpack it, or pack it with gzip or zstd",
     b"%pdf": "a PDF; export the table as CSV",
     b"<!doctype": "a web page, perhaps a login page saved instead of the data; download it again",
     b"<html": "a web page, perhaps a login page saved instead of the data; download it again",
