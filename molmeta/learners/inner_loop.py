@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from molmeta.learners.setting import Setting
+
 _REFERENCE_SIZE = 32
 
 
@@ -63,9 +65,9 @@ class InnerRates(nn.Module):
     """Learned inner learning rates: ln α = ln α₀ + a + b·ln k + c·ln(n_support / 32) at step k.
 
     Each layer has its own a, b and c, which start at 0 (per layer and step as in MAML++, Antoniou
-    et al. 2019; Meta-SGD, Li et al. 2017, learns one a weight, too many for 16 labels). Departures:
-    a law instead of a table of steps, so that `inner_steps` can be tuned after meta-training, and
-    the support size, because a gradient over 256 compounds deserves longer steps than one over 8.
+    et al. 2019). Departures: a law instead of a table of steps, so that `inner_steps` can be tuned
+    after meta-training, and the support size, because a gradient over 256 compounds deserves longer
+    steps than one over 8.
     """
 
     def __init__(self, parameters: Sequence[str], learned: bool) -> None:
@@ -73,7 +75,7 @@ class InnerRates(nn.Module):
         self.layer_of = {name: name.rpartition(".")[0] for name in parameters}
         self.layers = sorted(set(self.layer_of.values()))
         # [3, n_layers]: a, b, c.
-        self.coefficients = nn.Parameter(torch.zeros(3, len(self.layers)), requires_grad=learned)
+        self.coefficients = Setting(torch.zeros(3, len(self.layers)), requires_grad=learned)
 
     def forward(
         self, start: Mapping[str, float], n_steps: int, n_support: int

@@ -14,6 +14,7 @@ from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Head, HeadLearner, Prediction, require_both_classes
+from molmeta.learners.setting import Setting
 from molmeta.learners.space import Choice, Float, Range
 
 _START_LOG_TEMPERATURE = 1.5
@@ -67,7 +68,7 @@ class ProtoNet(HeadLearner):
     ) -> None:
         super().__init__(encoder, backend)
         self.config = config
-        self.log_temperature = nn.Parameter(torch.tensor(_START_LOG_TEMPERATURE))
+        self.log_temperature = Setting(torch.tensor(_START_LOG_TEMPERATURE))
 
     def embed(self, molecules: MoleculeBatch) -> Embedded:
         """The molecules with their embeddings [n, dim] at length √dim."""

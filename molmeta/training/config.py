@@ -29,6 +29,8 @@ class OuterLoopConfig:
     """Totals, one drawn for each episode."""
     query_size: int = 32
     learning_rate: float = 5e-4
+    settings_learning_rate: float = 0.01
+    """Of what is learned but is no weight: inner learning rates, kernel weights, temperatures."""
     warmup_steps: int = 100
     weight_decay: float = 0.01
     gradient_clip: float = 1.0
@@ -47,8 +49,8 @@ class OuterLoopConfig:
         Raises:
             ConfigError: naming the setting.
         """
-        positive = ("tasks_per_step", "query_size", "learning_rate", "gradient_clip")
-        for name in (*positive, "validation_runs"):
+        rates = ("learning_rate", "settings_learning_rate")
+        for name in ("tasks_per_step", "query_size", *rates, "gradient_clip", "validation_runs"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"training.{name} must be above 0, not {getattr(self, name)}.")
         for name in ("steps", "warmup_steps", "weight_decay", "validate_every"):

@@ -152,7 +152,9 @@ class _Run:
             task_weights=panel_weights(store, settings.panel_power),
             seed=config.seed,
         )
-        self.optimizer = torch.optim.AdamW(parameter_groups(self.learner, settings.weight_decay))
+        pace = settings.settings_learning_rate / settings.learning_rate
+        groups = parameter_groups(self.learner, settings.weight_decay, pace)
+        self.optimizer = torch.optim.AdamW(groups)
         self.record: dict[str, Any] = {
             "run": {"config": as_document(config), "data": store.sha256},
             "valid": valid.sha256 if valid is not None else None,
@@ -187,7 +189,7 @@ class _Run:
         torch.manual_seed(mixed_seed(self.seed, self.step, group.rank))
         rate = learning_rate(self.step, settings)
         for parameters in self.optimizer.param_groups:
-            parameters["lr"] = rate
+            parameters["lr"] = rate * parameters["pace"]
         self.learner.train()
         episodes = self.sampler.draw(self.step, settings.tasks_per_step, group.rank, group.size)
         self.optimizer.zero_grad(set_to_none=True)

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from torch import nn
 
+from molmeta.learners.setting import Setting
+
 
 class Course(Protocol):
     """The settings that the learning rate follows."""
@@ -27,13 +29,25 @@ def learning_rate(step: int, course: Course) -> float:
     return course.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
 
 
-def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight matrices decay; biases, norms and kernel settings do not."""
-    matrices = [p for p in module.parameters() if p.ndim >= 2]
-    others = [p for p in module.parameters() if p.ndim < 2]
+def parameter_groups(
+    module: nn.Module, weight_decay: float, settings_pace: float = 1.0
+) -> list[dict[str, Any]]:
+    """Groups for an optimiser: weight matrices, biases and norms, settings.
+
+    Args:
+        module: of which every parameter is in one group.
+        weight_decay: of the matrices; nothing else decays.
+        settings_pace: how many times as fast as weights a `Setting` learns. It stands as `pace` in
+            each group, by which whoever sets the learning rate multiplies it.
+    """
+    settings = [p for p in module.parameters() if isinstance(p, Setting)]
+    weights = [p for p in module.parameters() if not isinstance(p, Setting)]
+    matrices = [p for p in weights if p.ndim >= 2]
+    vectors = [p for p in weights if p.ndim < 2]
     return [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": matrices, "weight_decay": weight_decay, "pace": 1.0},
+        {"params": vectors, "weight_decay": 0.0, "pace": 1.0},
+        {"params": settings, "weight_decay": 0.0, "pace": settings_pace},
     ]
 
 

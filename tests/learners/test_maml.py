@@ -14,13 +14,8 @@ from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Learner
-from molmeta.learners.maml import (
-    ANIL,
-    MAML,
-    ANILConfig,
-    LinearHead,
-    MAMLConfig,
-)
+from molmeta.learners.linear_head import LinearHead
+from molmeta.learners.maml import ANIL, MAML, ANILConfig, MAMLConfig
 from molmeta.learners.protonet import prototypes
 
 ENCODER = EncoderConfig(

@@ -1,0 +1,86 @@
+"""LinearHead: where the head of the gradient-based learners starts, and what it then says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from molmeta.learners.base import Prediction
+from molmeta.learners.protonet import class_log_odds, prototypes
+from molmeta.learners.setting import Setting
+
+HeadInit = Literal["prototype", "learned"]
+
+_START_RADIUS = 2.0
+
+
+class LinearHead(nn.Module):
+    """One logit from an embedding u at length r: r·u·w + b.
+
+    From prototypes it starts at w = 2(μ₁ - μ₀), b = |μ₀|² - |μ₁|² (Proto-MAML, Triantafillou et
+    al. 2020, sec. 3.1, as the difference of the two classes' logits). Departures: embeddings are
+    brought to one learned length r, because their raw squared length, which grows with `dim` and
+    in training, would scale the first logits and every step on the head; and the log odds of the
+    class counts are added to b, as in ProtoNet. With those, the residuals of both classes weigh
+    about the same in the first gradient, so that the loss needs no class weights.
+    """
+
+    PARAMETERS = ("head.weight", "head.bias")
+
+    def __init__(self, dim: int, init: HeadInit) -> None:
+        super().__init__()
+        self.log_radius = Setting(torch.tensor(math.log(_START_RADIUS)))
+        self.init: HeadInit = init
+        if init == "learned":
+            self.weight = nn.Parameter(torch.zeros(dim))
+            self.bias = nn.Parameter(torch.zeros(()))
+
+    def features(self, vectors: Tensor) -> Tensor:
+        """Embeddings at length r: [n, dim]."""
+        return self.log_radius.exp() * nn.functional.normalize(vectors, dim=1)
+
+    def start(self, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Weight [dim] and bias [] before the first step, for a support of both classes."""
+        prior = class_log_odds(labels)
+        if self.init == "learned":
+            weight, bias = self.weight, self.bias
+        else:
+            inactive, active = prototypes(features, labels)
+            weight = 2 * (active - inactive)
+            bias = inactive.square().sum() - active.square().sum()
+        return dict(zip(self.PARAMETERS, (weight, bias + prior), strict=True))
+
+    def forward(self, parameters: Mapping[str, Tensor], features: Tensor) -> Tensor:
+        """Logits [..., n] under weights [..., dim] and biases [...]: of one head or of several."""
+        weight, bias = (parameters[name] for name in self.PARAMETERS)
+        logits: Tensor = weight @ features.T + bias[..., None]
+        return logits
+
+    def loss(self, parameters: Mapping[str, Tensor], features: Tensor, labels: Tensor) -> Tensor:
+        """Mean binary cross-entropy over molecules; of several heads the sum.
+
+        A sum gives each head the gradient that it would have alone.
+        """
+        logits = self(parameters, features)
+        targets = labels.to(logits).expand_as(logits)
+        losses = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        return losses.mean(-1).sum()
+
+    def predict(self, parameters: Mapping[str, Tensor], features: Tensor) -> Prediction:
+        """What one head says of each molecule; it has no account of its uncertainty."""
+        logit = self(parameters, features)
+        return Prediction(logit, torch.full_like(logit, torch.nan))
+
+
+def as_vector(parameters: Mapping[str, Tensor]) -> Tensor:
+    """Weight [dim] and bias [] in one vector: [dim + 1]."""
+    return torch.cat([parameters[name].reshape(-1) for name in LinearHead.PARAMETERS])
+
+
+def from_vector(vector: Tensor) -> dict[str, Tensor]:
+    """Weights [..., dim] and biases [...] from vectors [..., dim + 1]."""
+    return dict(zip(LinearHead.PARAMETERS, (vector[..., :-1], vector[..., -1]), strict=True))
