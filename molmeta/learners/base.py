@@ -94,6 +94,32 @@ class Learner(nn.Module, ABC):
         return torch.stack(losses).mean()
 
 
+PairKernel = Callable[[MoleculeBatch, MoleculeBatch], Tensor]
+"""Molecules [n] and others [m] to the kernel between them [n, m], each pair by itself alone."""
+
+_TABLE_ROWS = 256
+"""Computed at a time, which bounds the memory."""
+
+
+class PairTable:
+    """Kernels between all molecules of a task, each computed once for however many draws of it."""
+
+    def __init__(self, molecules: MoleculeBatch) -> None:
+        self.molecules = molecules
+        self._tables: dict[PairKernel, Tensor] = {}
+
+    def of(self, kernel: PairKernel) -> Tensor:
+        """`kernel` between every two molecules: [n, n]."""
+        if kernel not in self._tables:
+            rows = torch.arange(len(self.molecules), device=self.molecules.device)
+            parts = [
+                kernel(self.molecules.gather(rows[start : start + _TABLE_ROWS]), self.molecules)
+                for start in range(0, len(rows), _TABLE_ROWS)
+            ]
+            self._tables[kernel] = torch.cat(parts)
+        return self._tables[kernel]
+
+
 @dataclass(frozen=True, slots=True)
 class Embedded:
     """Molecules with their embeddings."""
@@ -101,10 +127,28 @@ class Embedded:
     vectors: Tensor
     """[n, dim]."""
     molecules: MoleculeBatch
+    table: PairTable | None = None
+    """Of the molecules that these were gathered from; None where pairs are not worth keeping."""
+    places: Tensor | None = None
+    """[n], int64: rows of the table."""
+
+    def tabulated(self) -> Embedded:
+        """The same molecules; kernels between parts of them are computed once for all parts."""
+        places = torch.arange(len(self.molecules), device=self.vectors.device)
+        return Embedded(self.vectors, self.molecules, PairTable(self.molecules), places)
 
     def gather(self, rows: Tensor) -> Embedded:
         """The molecules at `rows` [k]."""
-        return Embedded(self.vectors[rows], self.molecules.gather(rows))
+        places = None if self.places is None else self.places[rows]
+        return Embedded(self.vectors[rows], self.molecules.gather(rows), self.table, places)
+
+    def pairs(self, kernel: PairKernel, others: Embedded) -> Tensor:
+        """`kernel` between these molecules and others: [len(self), len(others)]."""
+        if self.table is None or self.table is not others.table:
+            return kernel(self.molecules, others.molecules)
+        assert self.places is not None
+        assert others.places is not None
+        return self.table.of(kernel)[self.places[:, None], others.places]
 
 
 Head = Callable[[Embedded], Prediction]

@@ -20,6 +20,9 @@ ENCODER = EncoderConfig(
     graph_layers=2, graph_width=16, ecfp_bits=256, hidden=32, dim=16, dropout=0.0
 )
 QUICK = {"random_forest": {"trees": 20}}
+# The posterior that draws heads in training sees the query, which `adapt` never does.
+MET_IN_TRAINING_ALONE = {"platipus": ("posterior.", "posterior_rates.")}
+OF_VALUES = "value_settings."  # fitted after meta-training, which is on classes
 TRAINABLE = sorted(name for name, method in LEARNERS.items() if method.trainable)
 
 
@@ -188,7 +191,8 @@ def test_a_gradient_reaches_every_weight_through_adapt(trainable, split):
     support, query = split()
     logits = trainable.adapt(support)(query).logit
     torch.nn.functional.softplus(-logits).mean().backward()
-    check_gradients(trainable)
+    (name,) = (name for name, method in LEARNERS.items() if method is type(trainable))
+    check_gradients(trainable, without=MET_IN_TRAINING_ALONE.get(name, ()))
 
 
 def test_the_meta_loss_reaches_every_weight(trainable, episodes):
@@ -199,8 +203,11 @@ def test_the_meta_loss_reaches_every_weight(trainable, episodes):
     check_gradients(trainable)
 
 
-def check_gradients(learner: Learner) -> None:
+def check_gradients(learner: Learner, without: tuple[str, ...] = ()) -> None:
     for name, parameter in learner.named_parameters():
+        if name.startswith((OF_VALUES, *without)):
+            assert parameter.grad is None, name
+            continue
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
     for part in ("atom_embeddings", "bond_embeddings", "from_graph", "from_ecfp", "mix"):
@@ -213,13 +220,15 @@ def check_gradients(learner: Learner) -> None:
 
 
 def test_the_loss_falls_along_its_gradient(trainable, episodes):
+    torch.manual_seed(0)  # before each loss: some learners draw
     loss = trainable.meta_loss(episodes)
-    weights = [p for p in trainable.parameters() if p.requires_grad]
+    weights = [p for n, p in trainable.named_parameters() if not n.startswith(OF_VALUES)]
     gradients = torch.autograd.grad(loss, weights)
     norm = torch.sqrt(sum(g.square().sum() for g in gradients))
     with torch.no_grad():
         for weight, gradient in zip(weights, gradients, strict=True):
             weight -= 1e-3 * gradient / norm
+    torch.manual_seed(0)
     assert trainable.meta_loss(episodes) < loss
 
 
