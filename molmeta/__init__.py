@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from molmeta.checkpoint import load_checkpoint
     from molmeta.errors import MolmetaError
-    from molmeta.predictor import FewShotClassifier
+    from molmeta.predictor import FewShotClassifier, FewShotRegressor
     from molmeta.target import TargetModel
 
 __version__ = "0.1.0"
 
-__all__ = ["FewShotClassifier", "MolmetaError", "TargetModel", "__version__", "load_checkpoint"]
+__all__ = [
+    "FewShotClassifier",
+    "FewShotRegressor",
+    "MolmetaError",
+    "TargetModel",
+    "__version__",
+    "load_checkpoint",
+]
 
 _HOMES: Final = {
     "FewShotClassifier": "molmeta.predictor",
+    "FewShotRegressor": "molmeta.predictor",
     "MolmetaError": "molmeta.errors",
     "TargetModel": "molmeta.target",
     "load_checkpoint": "molmeta.checkpoint",

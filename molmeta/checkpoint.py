@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from molmeta.assays.task import LabeledMolecules
+from molmeta.assays.task import LabeledMolecules, MeasuredMolecules
 from molmeta.chem.stored import batch_from_arrays
 from molmeta.chem.vocabulary import FEATURES_VERSION
 from molmeta.encoders.config import EncoderConfig
@@ -69,7 +69,7 @@ class Checkpoint:
     """What was measured for the learner, by name."""
     seen_keys: Tensor
     """[n], int64, ascending: identity keys of the meta-train molecules; may be empty."""
-    support: LabeledMolecules | None = None
+    support: LabeledMolecules | MeasuredMolecules | None = None
     """The compounds measured on the target; only in a file of kind `target`."""
     support_smiles: tuple[str, ...] = ()
     """The support's molecules as text, in its order."""
@@ -154,7 +154,7 @@ def save_checkpoint(
             for field in fields(CompoundMemory)
         }
     if support is not None:
-        arrays = {**support.molecules.tensors(), "labels": support.labels}
+        arrays = {**support.molecules.tensors(), **_measured(support)}
         tensors |= {f"support.{name}": array for name, array in arrays.items()}
     on_cpu = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
     content = SealedFile(asdict(document), on_cpu, sha256="")
@@ -317,16 +317,35 @@ def _learner(document: _Document, stored: dict[str, Tensor], backend: Backend) -
     return learner.eval()
 
 
-def _support(stored: dict[str, Tensor], n: int, device: torch.device | str) -> LabeledMolecules:
-    labels = stored.pop("labels", torch.empty(0))
-    if labels.dtype != torch.float32 or labels.shape != (n,):
-        raise CheckpointError(
-            f"it has labels of shape {list(labels.shape)} and type {labels.dtype} for {n} "
-            "support compounds; it should have one float32 each."
-        )
-    if not bool(((labels == 0) | (labels == 1)).all()):
-        raise CheckpointError("its support labels are not all 0 or 1.")
-    return LabeledMolecules(batch_from_arrays(stored, n).to(device), labels.to(device))
+def _measured(support: LabeledMolecules | MeasuredMolecules) -> dict[str, Tensor]:
+    """What was measured of a support, by field."""
+    if isinstance(support, MeasuredMolecules):
+        return {"values": support.values, "relations": support.relations}
+    return {"labels": support.labels}
+
+
+def _support(
+    stored: dict[str, Tensor], n: int, device: torch.device | str
+) -> LabeledMolecules | MeasuredMolecules:
+    names = ("values", "relations") if "values" in stored else ("labels",)
+    measured = [stored.pop(name, torch.empty(0)) for name in names]
+    for name, array in zip(names, measured, strict=True):
+        dtype = torch.int8 if name == "relations" else torch.float32
+        if array.dtype != dtype or array.shape != (n,):
+            raise CheckpointError(
+                f"it has {name} of shape {list(array.shape)} and type {array.dtype} for {n} "
+                f"support compounds; it should have one {str(dtype).removeprefix('torch.')} each."
+            )
+    molecules = batch_from_arrays(stored, n).to(device)
+    if len(measured) == 1:
+        labels = measured[0]
+        if not bool(((labels == 0) | (labels == 1)).all()):
+            raise CheckpointError("its support labels are not all 0 or 1.")
+        return LabeledMolecules(molecules, labels.to(device))
+    values, relations = measured
+    if not bool((relations.abs() <= 1).all()):
+        raise CheckpointError("its support relations are not all -1, 0 or 1.")
+    return MeasuredMolecules(molecules, values.to(device), relations.to(device))
 
 
 def _seen_keys(stored: dict[str, Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""FewShotClassifier: the scikit-learn face of a model that adapts to a few measured compounds."""
+"""The scikit-learn face of a model that adapts to a few measured compounds, by class or value."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from molmeta.assays.label_column import Side
+from molmeta.assays.measured_support import MeasuredSupport, build_measured_support
 from molmeta.assays.replicates import Conflict
 from molmeta.assays.support import SupportSet, build_support
 from molmeta.checkpoint import load_checkpoint, shipped_model_path
 from molmeta.device import pick_device
 from molmeta.errors import InputError, SupportError
+from molmeta.evaluation.check import SelfCheck, check_target
 from molmeta.target import ScoredRow, TargetModel, adapt_target
 
 
@@ -108,7 +110,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "The support has actives alone, so there are no probabilities: rank by "
                 "decision_function, or add measured inactives."
             )
-        active = _column([row.probability for row in self._scored(X)])
+        active = _column([row.probability for row in _answered(self.score_rows(X))])
         return np.stack([1 - active, active], axis=1)
 
     def predict(self, X: Iterable[object]) -> NDArray[np.float64]:
@@ -128,32 +130,135 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         From a support of actives alone, the similarity to the nearest of them, 0 to 1.
         """
-        return _column([row.merit for row in self._scored(X)])
+        return _column([row.merit for row in _answered(self.score_rows(X))])
 
-    def _scored(self, X: Iterable[object]) -> list[ScoredRow]:
-        """`score_rows`, with one warning for all rejected molecules."""
-        rows = self.score_rows(X)
-        failed = Counter(row.status for row in rows if not row.is_usable)
-        if failed:
-            kinds = ", ".join(f"{n} {status}" for status, n in failed.most_common())
-            warnings.warn(
-                f"{failed.total()} of {len(rows)} molecules have no score and are NaN ({kinds}); "
-                "score_rows gives the reason of each.",
-                UserWarning,
-                stacklevel=3,
-            )
-        return rows
+    def check(self, *, seed: int = 0) -> SelfCheck:
+        """Whether to trust the model here: the support's own compounds held out in turn.
+
+        Raises:
+            SupportError: a class has fewer than two compounds, so that none can be held out.
+        """
+        check_is_fitted(self)
+        return check_target(self.target_, seed=seed)
 
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.allow_nan = True
+        tags = _of_molecules(super().__sklearn_tags__())
         tags.classifier_tags.multi_class = False
-        # Text cannot pass the checks for numbers; the intake has its own.
-        tags.no_validation = True
         return tags
+
+
+class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A value such as a pIC50, learned from a few compounds by a meta-trained model.
+
+    `X` is as for FewShotClassifier. Values should be logarithms, in which errors are alike along
+    the scale. Text with units is read too: concentrations become their pIC50 (minus log10 of
+    mol/L), and everything that is predicted is on that scale.
+
+    Args:
+        model: file of a meta-trained model; the shipped one if None.
+        unit: of numbers that come without one, such as "nM"; "" takes them as they are.
+        memory: let the model draw on what public assays said of compounds that it knows.
+        device: "auto", "cpu" or "cuda".
+
+    Attributes:
+        support_: the MeasuredSupport, with the verdict on each row given to `fit`.
+        target_: the TargetModel.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        unit: str = "",
+        memory: bool = True,
+        device: str = "auto",
+    ) -> None:
+        self.model = model
+        self.unit = unit
+        self.memory = memory
+        self.device = device
+
+    def fit(
+        self, X: Iterable[object], y: Iterable[object], relations: Iterable[int] | None = None
+    ) -> Self:
+        """Adapt to the measured compounds.
+
+        Args:
+            X: [n_support] SMILES or RDKit molecules.
+            y: [n_support] numbers, or text such as "5.2 uM" and "> 10 uM"; None, NaN and empty text
+                are no value.
+            relations: [n_support] of the truth to the value as a logarithm: 0 measured, 1 higher,
+                -1 lower, where the value is only a bound; instead of marks in the text.
+
+        Raises:
+            SupportError: the compounds cannot teach anything: fewer than two measured values, or
+                all of them equal.
+            InputError: relations that are none.
+            ConfigError: the model predicts no values.
+            CheckpointError: the model file is refused.
+        """
+        self.support_: MeasuredSupport = build_measured_support(
+            _one_column(X),
+            _one_column(y),
+            None if relations is None else list(relations),
+            unit=self.unit,
+        )
+        path = shipped_model_path() if self.model is None else Path(self.model)
+        checkpoint = load_checkpoint(path, device=pick_device(self.device), memory=self.memory)
+        self.target_: TargetModel = adapt_target(checkpoint, self.support_)
+        return self
+
+    def score_rows(self, X: Iterable[object]) -> list[ScoredRow]:
+        """Everything the model says of each compound, in order; rejected ones with their reason."""
+        check_is_fitted(self)
+        return self.target_.score(_one_column(X))
+
+    def predict(
+        self, X: Iterable[object], return_std: bool = False
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Expected values, NaN where a molecule was rejected: [n].
+
+        Args:
+            X: [n] SMILES or RDKit molecules.
+            return_std: give the standard deviation of a new measurement as well, [n].
+        """
+        rows = _answered(self.score_rows(X))
+        values = _column([row.value for row in rows])
+        return (values, _column([row.deviation for row in rows])) if return_std else values
+
+    def predict_interval(self, X: Iterable[object]) -> NDArray[np.float64]:
+        """Ends of the interval that holds a measurement in nine cases of ten: [n, 2]."""
+        rows = _answered(self.score_rows(X))
+        low, high = (_column([getattr(row, end) for row in rows]) for end in ("low", "high"))
+        return np.stack([low, high], axis=1)
+
+    def __sklearn_tags__(self) -> Tags:
+        return _of_molecules(super().__sklearn_tags__())
+
+
+def _answered(rows: list[ScoredRow]) -> list[ScoredRow]:
+    """The rows, with one warning for all rejected molecules."""
+    failed = Counter(row.status for row in rows if not row.is_usable)
+    if failed:
+        kinds = ", ".join(f"{n} {status}" for status, n in failed.most_common())
+        warnings.warn(
+            f"{failed.total()} of {len(rows)} molecules have no score and are NaN ({kinds}); "
+            "score_rows gives the reason of each.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return rows
+
+
+def _of_molecules(tags: Tags) -> Tags:
+    """The tags with those of an input of molecules."""
+    tags.input_tags.string = True
+    tags.input_tags.one_d_array = True
+    tags.input_tags.two_d_array = False
+    tags.input_tags.allow_nan = True
+    # Text cannot pass the checks for numbers; the intake has its own.
+    tags.no_validation = True
+    return tags
 
 
 def _one_column(values: Iterable[object]) -> Sequence[object]:

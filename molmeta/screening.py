@@ -18,10 +18,15 @@ from molmeta.target import ScoredRow, TargetModel
 CHUNK: Final = 2_000
 """Rows held at a time; repeated molecules within a chunk are computed once."""
 
-APPENDED: Final = ("probability", "deviation", "similarity", "in_support", "status", "reason")
+_ABOUT_MOLECULES: Final = ("deviation", "similarity", "in_support", "status", "reason")
+
+APPENDED: Final = ("probability", *_ABOUT_MOLECULES)
 """Columns that follow the input's own; with `top`, "rank" comes before them."""
 
-NUMERIC: Final = ("rank", "probability", "deviation", "similarity")
+APPENDED_VALUES: Final = ("value", "low", "high", *_ABOUT_MOLECULES)
+"""The same where values are predicted."""
+
+NUMERIC: Final = ("rank", "probability", "value", "low", "high", "deviation", "similarity")
 """The appended columns that hold numbers or nothing."""
 
 PREFIX: Final = "molmeta_"
@@ -57,16 +62,20 @@ class ScreenSummary:
         self.by_status[row.status] += 1
 
 
-def appended_columns(columns: Sequence[str], *, ranked: bool) -> dict[str, str]:
+def appended_columns(
+    columns: Sequence[str], *, ranked: bool, values: bool = False
+) -> dict[str, str]:
     """Name of each appended column -> what it is called next to the input's `columns`.
 
     Args:
         columns: of the input.
         ranked: whether there is a rank, as with `top`.
+        values: whether values are predicted.
     """
     taken = set(columns)
     names = {}
-    for name in (*(("rank",) if ranked else ()), *APPENDED):
+    appended = APPENDED_VALUES if values else APPENDED
+    for name in (*(("rank",) if ranked else ()), *appended):
         free = name
         while free in taken:
             free = PREFIX + free
@@ -84,7 +93,7 @@ def screen(
     chunk_size: int = CHUNK,
     progress: Callable[[int], object] | None = None,
 ) -> ScreenSummary:
-    """Score `rows` and write them, their cells unchanged, followed by `APPENDED`.
+    """Score `rows` and write them, their cells unchanged, followed by the appended columns.
 
     Args:
         target: the adapted model.
@@ -105,7 +114,7 @@ def screen(
         for row, scored in zip(chunk, _score(target, chunk), strict=True):
             summary.add(scored)
             if top is None:
-                output.write((*row.cells, *_cells(scored)))
+                output.write((*row.cells, *_cells(scored, target)))
             elif scored.merit is not None:
                 ranked = _Ranked(scored.merit, -summary.n_rows, row.cells, scored)
                 if len(best) < top:
@@ -115,7 +124,7 @@ def screen(
         if progress is not None:
             progress(len(chunk))
     for rank, one in enumerate(sorted(best, reverse=True), start=1):
-        output.write((*one.cells, str(rank), *_cells(one.scored)))
+        output.write((*one.cells, str(rank), *_cells(one.scored, target)))
     return summary
 
 
@@ -144,12 +153,11 @@ def _score(target: TargetModel, rows: Sequence[Row]) -> list[ScoredRow]:
     ]
 
 
-def _cells(row: ScoredRow) -> tuple[str, ...]:
-    """The cells of `APPENDED`; what is not known is an empty cell."""
+def _cells(row: ScoredRow, target: TargetModel) -> tuple[str, ...]:
+    """The cells of the appended columns; what is not known is an empty cell."""
+    numbers = (row.value, row.low, row.high) if target.predicts_values else (row.probability,)
     return (
-        _number(row.probability),
-        _number(row.deviation),
-        _number(row.similarity),
+        *map(_number, (*numbers, row.deviation, row.similarity)),
         "true" if row.in_support else "",
         row.status,
         row.reason,

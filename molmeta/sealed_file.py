@@ -43,6 +43,7 @@ _DTYPES = {
     "I64": torch.int64,
     "I32": torch.int32,
     "I16": torch.int16,
+    "I8": torch.int8,
     "U8": torch.uint8,
 }
 _CODES = {dtype: code for code, dtype in _DTYPES.items()}

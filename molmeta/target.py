@@ -11,14 +11,18 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from molmeta.assays.measured_support import MeasuredSupport
 from molmeta.assays.support import SupportSet
-from molmeta.assays.task import LabeledMolecules
+from molmeta.assays.task import LabeledMolecules, MeasuredMolecules
 from molmeta.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.features import featurize
 from molmeta.chem.intake import Molecule, Rejection, Status, read_smiles
 from molmeta.chem.similarity import tanimoto
-from molmeta.errors import CheckpointError
-from molmeta.learners.base import Predictor
+from molmeta.errors import CheckpointError, ConfigError
+from molmeta.learners.base import Learner, Predictor
+from molmeta.learners.registry import LEARNERS
+from molmeta.learners.values import ValueLearner, ValuePredictor
 
 BATCH: Final = 256
 """Molecules a pass through the model; bounds the memory, and changes no score beyond 1e-5."""
@@ -45,9 +49,17 @@ class ScoredRow:
     smiles: str | None = None
     """Canonical SMILES of the molecule that was scored; None when there is none."""
     logit: float | None = None
-    """Log odds of being active; None when rejected, or when the support has actives alone."""
+    """Log odds of being active; None when rejected, when the support has actives alone, or when
+    values are predicted."""
+    value: float | None = None
+    """Expected value, in the unit of the support; None when rejected, or for classes."""
+    low: float | None = None
+    """Lower end of the interval that holds a measurement in nine cases of ten."""
+    high: float | None = None
+    """Its upper end."""
     deviation: float | None = None
-    """Standard deviation of `logit` by the method's own account; None where it has none."""
+    """Standard deviation of `logit` or of a measurement around `value`, by the method's own
+    account; None where it has none."""
     similarity: float | None = None
     """Tanimoto similarity of ECFP4 counts to the nearest support compound, 0 to 1."""
     in_support: bool = False
@@ -65,22 +77,23 @@ class ScoredRow:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the row has an answer: a logit or, from actives alone, a similarity."""
+        """Whether the row has an answer: a logit, a value or, from actives alone, a similarity."""
         return self.status in _USABLE
 
     @property
     def merit(self) -> float | None:
-        """What ranks the rows: the logit or, from actives alone, the similarity."""
+        """What ranks the rows: the logit, the value or, from actives alone, the similarity."""
         if not self.is_usable:
             return None
-        return self.similarity if self.logit is None else self.logit
+        answer = self.value if self.logit is None else self.logit
+        return self.similarity if answer is None else answer
 
 
 class TargetModel:
     """A learner adapted to the support set that its checkpoint holds.
 
-    A support of actives alone teaches no difference: such a model withholds probabilities, and
-    ranks by similarity.
+    From a support of classes it predicts classes, from one of values values. A support of actives
+    alone teaches no difference: such a model withholds probabilities, and ranks by similarity.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -88,6 +101,8 @@ class TargetModel:
 
         Raises:
             CheckpointError: the checkpoint has no support.
+            ConfigError: the support is of values, and the learner predicts classes alone.
+            SupportError: the support is of values from which nothing can be learned.
         """
         if checkpoint.support is None:
             raise CheckpointError(
@@ -97,10 +112,14 @@ class TargetModel:
         self.checkpoint = checkpoint
         self.support = checkpoint.support
         self._predictor: Predictor | None = None
-        if self.has_both_classes:
-            # Without the graph; a method that descends gradients to adapt switches them on.
-            with torch.no_grad():
-                self._predictor = checkpoint.learner.eval().adapt(self.support)
+        self._value_predictor: ValuePredictor | None = None
+        learner = checkpoint.learner.eval()
+        # Without the graph; a method that descends gradients to adapt switches them on.
+        with torch.no_grad():
+            if isinstance(self.support, MeasuredMolecules):
+                self._value_predictor = _of_values(learner).adapt_values(self.support)
+            elif self.has_both_classes:
+                self._predictor = learner.adapt(self.support)
         self._support_keys = self.support.molecules.keys.sort().values
 
     def __reduce__(self) -> tuple[type[TargetModel], tuple[Any, ...]]:
@@ -127,14 +146,26 @@ class TargetModel:
         save_checkpoint(path, self.checkpoint, overwrite=overwrite)
 
     @property
+    def predicts_values(self) -> bool:
+        """Whether it predicts values, and not classes."""
+        return isinstance(self.support, MeasuredMolecules)
+
+    @property
     def has_both_classes(self) -> bool:
         """Whether the support holds actives and inactives, so that there are probabilities."""
         return 0 < self.n_active < len(self.support)
 
     @property
     def n_active(self) -> int:
-        """Actives among the support compounds."""
-        return int(self.support.labels.sum())
+        """Actives among the support compounds; 0 where values are predicted."""
+        return 0 if isinstance(self.support, MeasuredMolecules) else int(self.support.labels.sum())
+
+    @property
+    def n_bounds(self) -> int:
+        """Support compounds of which only a bound is known; 0 where classes are predicted."""
+        if isinstance(self.support, MeasuredMolecules):
+            return int((self.support.relations != 0).sum())
+        return 0
 
     @property
     def n_support_seen(self) -> int:
@@ -168,18 +199,14 @@ class TargetModel:
         similarities = tanimoto(self.support.molecules, batch).amax(0).tolist()
         in_support = _members(batch.keys, self._support_keys).tolist()
         seen = _members(batch.keys.cpu(), self.checkpoint.seen_keys).tolist()
-        logits: list[float | None] = [None] * len(batch)
-        deviations: list[float | None] = [None] * len(batch)
-        if self._predictor is not None:
-            prediction = self._predictor(batch)
-            logits = prediction.logit.tolist()
-            deviations = prediction.deviation.tolist()
+        answers = self._answers(batch)
         rows = []
         for i, molecule in enumerate(molecules):
             status, reason = Status.OK, ""
-            logit = logits[i]
-            if logit is not None and not math.isfinite(logit):
-                status, reason, logit = Status.MODEL_ERROR, _NOT_FINITE, None
+            answer = {name: column[i] for name, column in answers.items()}
+            deviation = answer.pop("deviation", None)
+            if not all(map(math.isfinite, answer.values())):
+                status, reason, answer = Status.MODEL_ERROR, _NOT_FINITE, {}
             elif similarities[i] < DOMAIN_SIMILARITY:
                 status, reason = Status.WARN_DOMAIN, _FAR.format(similarities[i])
             rows.append(
@@ -187,28 +214,60 @@ class TargetModel:
                     status=status,
                     reason=reason,
                     smiles=molecule.smiles,
-                    logit=logit,
-                    deviation=_finite(deviations[i]),
+                    deviation=_finite(deviation),
                     similarity=similarities[i],
                     in_support=in_support[i],
                     seen=seen[i],
+                    **answer,
                 )
             )
         return rows
 
+    def _answers(self, molecules: MoleculeBatch) -> dict[str, list[float]]:
+        """What the learner says of the molecules [n], by field of ScoredRow; empty for nothing."""
+        if self._value_predictor is not None:
+            values = self._value_predictor(molecules)
+            low, high = values.interval()
+            columns = {"value": values.mean, "low": low, "high": high}
+            columns["deviation"] = values.deviation
+        elif self._predictor is not None:
+            prediction = self._predictor(molecules)
+            columns = {"logit": prediction.logit, "deviation": prediction.deviation}
+        else:
+            columns = {}
+        return {name: column.tolist() for name, column in columns.items()}
 
-def adapt_target(checkpoint: Checkpoint, support_set: SupportSet) -> TargetModel:
+
+def adapt_target(checkpoint: Checkpoint, support_set: SupportSet | MeasuredSupport) -> TargetModel:
     """The checkpoint's learner adapted to a user's measured compounds.
 
     Raises:
         SupportError: the support cannot teach the learner anything.
+        ConfigError: the support is of values, and the learner predicts classes alone.
     """
     device = next((w.device for w in checkpoint.learner.parameters()), torch.device("cpu"))
-    support = LabeledMolecules(
-        featurize(support_set.molecules).to(device), torch.tensor(support_set.labels, device=device)
-    )
+    molecules = featurize(support_set.molecules).to(device)
+    support: LabeledMolecules | MeasuredMolecules
+    if isinstance(support_set, MeasuredSupport):
+        support = MeasuredMolecules(
+            molecules,
+            torch.tensor(support_set.values, device=device),
+            torch.tensor(support_set.relations, dtype=torch.int8, device=device),
+        )
+    else:
+        support = LabeledMolecules(molecules, torch.tensor(support_set.labels, device=device))
     smiles = tuple(molecule.smiles for molecule in support_set.molecules)
     return TargetModel(replace(checkpoint, support=support, support_smiles=smiles))
+
+
+def _of_values(learner: Learner) -> ValueLearner:
+    if isinstance(learner, ValueLearner):
+        return learner
+    able = ", ".join(name for name, kind in LEARNERS.items() if issubclass(kind, ValueLearner))
+    raise ConfigError(
+        f"A {type(learner).__name__} predicts classes and no values: use a model of another method "
+        f"({able}), or turn the values into classes with a threshold."
+    )
 
 
 def _read_each_once(texts: Sequence[object]) -> list[Molecule | Rejection]:

@@ -522,7 +522,7 @@ def _with_memory() -> Checkpoint:
     checkpoint.learner.memory = CompoundMemory(
         keys=keys,
         offsets=torch.tensor([0, 2, 3]),
-        assays=torch.tensor([0, 7, 3], dtype=torch.int16),
+        assays=torch.tensor([0, 7, 3], dtype=torch.int32),
         values=torch.tensor([0.5, -0.25, 0.5], dtype=torch.float16),
     )
     return checkpoint
@@ -548,7 +548,7 @@ def test_a_compound_memory_comes_back_and_can_be_left_out(tmp_path: Path) -> Non
         {"offsets": torch.tensor([0, 3, 2])},
         {"offsets": torch.tensor([0, 3])},
         {"keys": torch.tensor([5, 5])},
-        {"assays": torch.tensor([0, -7, 3], dtype=torch.int16)},
+        {"assays": torch.tensor([0, -7, 3], dtype=torch.int32)},
         {"values": torch.tensor([0.5, 0.25], dtype=torch.float16)},
         {"values": torch.tensor([0.5, torch.nan, 0.5], dtype=torch.float16)},
         {"assays": torch.tensor([0, 7, 3])},

@@ -1,4 +1,4 @@
-"""FewShotClassifier does what scikit-learn expects, and keeps rejected molecules in place."""
+"""Both estimators do what scikit-learn expects, and keep rejected molecules in place."""
 
 import pickle
 import subprocess
@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 
 import molmeta
-from molmeta import FewShotClassifier
+from molmeta import FewShotClassifier, FewShotRegressor
 from molmeta.checkpoint import save_checkpoint
 from molmeta.chem.intake import Status
 from molmeta.errors import InputError, SupportError
@@ -27,6 +27,7 @@ from tests.tiny_model import (
     LIKE_ACTIVES,
     LIKE_INACTIVES,
     SUPPORT,
+    VALUES,
     tiny_checkpoint,
 )
 
@@ -198,3 +199,51 @@ def test_importing_the_package_imports_none_of_its_dependencies() -> None:
     root = Path(molmeta.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_values_come_with_their_deviation_and_interval(model: Path) -> None:
+    regressor = FewShotRegressor(model).fit(SUPPORT, VALUES)
+    values, deviations = regressor.predict(QUERY, return_std=True)
+    interval = regressor.predict_interval(QUERY)
+    np.testing.assert_array_equal(values, regressor.predict(QUERY))
+    assert interval.shape == (3, 2)
+    assert (interval[:, 0] < values).all()
+    assert (values < interval[:, 1]).all()
+    assert (deviations > 0).all()
+    assert values[0] > values[1]
+
+
+def test_numbers_with_relations_say_the_same_as_text(model: Path) -> None:
+    as_text = FewShotRegressor(model).fit(SUPPORT, VALUES)
+    numbers, relations = as_text.support_.values, as_text.support_.relations
+    smiles = [molecule.smiles for molecule in as_text.support_.molecules]
+    as_numbers = FewShotRegressor(model).fit(smiles, numbers, relations)
+    np.testing.assert_array_equal(as_numbers.predict(QUERY), as_text.predict(QUERY))
+    without = FewShotRegressor(model).fit(smiles, numbers)
+    assert (without.predict(QUERY) != as_text.predict(QUERY)).all()
+    molar = [10 ** (9 - value) for value in numbers]
+    in_nm = FewShotRegressor(model, unit="nM").fit(smiles, molar, relations)
+    np.testing.assert_allclose(in_nm.predict(QUERY), as_text.predict(QUERY), atol=1e-5)
+
+
+def test_a_molecule_without_a_value_is_nan_in_its_place(model: Path) -> None:
+    regressor = FewShotRegressor(model).fit(SUPPORT, VALUES)
+    with pytest.warns(UserWarning, match="1 of 2 molecules have no score"):
+        values = regressor.predict(["C1CC", LIKE_ACTIVES])
+    assert np.isnan(values).tolist() == [True, False]
+
+
+def test_the_regressor_can_be_cloned_scored_and_cross_validated(model: Path) -> None:
+    y = np.linspace(5, 8, len(SUPPORT))
+    regressor = clone(FewShotRegressor(model, memory=False))
+    assert regressor.get_params()["memory"] is False
+    assert regressor.fit(SUPPORT, y).score(SUPPORT, y) > 0
+    scores = cross_val_score(regressor, np.array(SUPPORT), y, cv=2)
+    assert np.isfinite(scores).all()
+    with pytest.raises(NotFittedError):
+        clone(regressor).predict(QUERY)
+
+
+def test_values_that_teach_nothing_are_refused(model: Path) -> None:
+    with pytest.raises(SupportError, match="have the same value"):
+        FewShotRegressor(model).fit(SUPPORT, [5.0] * len(SUPPORT))

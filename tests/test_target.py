@@ -3,6 +3,7 @@
 import math
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,15 @@ from rdkit.Chem import rdFingerprintGenerator
 
 from molmeta import target as target_module
 from molmeta.assays.support import build_support
-from molmeta.assays.task import LabeledMolecules
+from molmeta.assays.task import LabeledMolecules, MeasuredMolecules
 from molmeta.checkpoint import save_checkpoint
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.features import featurize
 from molmeta.chem.intake import Molecule, Status, read_smiles
-from molmeta.errors import CheckpointError
+from molmeta.errors import CheckpointError, ConfigError, OutputError
 from molmeta.learners.base import Prediction
 from molmeta.learners.registry import LEARNERS
+from molmeta.learners.values import ValuePrediction
 from molmeta.target import TargetModel, adapt_target
 from tests.molecules import MOLECULES
 from tests.tiny_model import (
@@ -29,6 +31,7 @@ from tests.tiny_model import (
     SEEN,
     SUPPORT,
     UNLIKE_ALL,
+    measured_set,
     support_set,
     tiny_checkpoint,
 )
@@ -198,3 +201,58 @@ def test_a_learner_without_support_is_no_target(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "learner.molmeta", tiny_checkpoint())
     with pytest.raises(CheckpointError, match="support"):
         TargetModel.load(tmp_path / "learner.molmeta")
+
+
+@pytest.mark.parametrize("learner", ["deepkernel", "tanimoto_gp"])
+def test_a_support_of_values_gives_values_with_their_interval(learner: str) -> None:
+    target = adapt_target(tiny_checkpoint(learner), measured_set())
+    assert (target.predicts_values, target.n_bounds, target.n_active) == (True, 2, 0)
+    like, unlike, broken = target.score([LIKE_ACTIVES, LIKE_INACTIVES, "C1CC"])
+    for row in (like, unlike):
+        assert row.value is not None
+        assert row.low is not None
+        assert row.high is not None
+        assert row.low < row.value < row.high
+        assert row.merit == row.value
+        assert row.probability is None
+    assert like.value > unlike.value  # type: ignore[operator]
+    assert (broken.value, broken.low, broken.merit, broken.is_usable) == (None, None, None, False)
+
+
+def test_a_learner_of_classes_refuses_values_and_names_those_that_can() -> None:
+    with pytest.raises(ConfigError, match=r"ProtoNet predicts classes and no values.*deepkernel"):
+        adapt_target(tiny_checkpoint("protonet"), measured_set())
+
+
+def test_a_value_that_is_not_finite_is_a_model_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = adapt_target(tiny_checkpoint("tanimoto_gp"), measured_set())
+    nothing = torch.full((1,), torch.nan)
+    monkeypatch.setattr(target, "_value_predictor", lambda _: ValuePrediction(nothing, nothing))
+    (row,) = target.score([LIKE_ACTIVES])
+    assert (row.status, row.value, row.low, row.deviation) == (Status.MODEL_ERROR,) + (None,) * 3
+
+
+def test_a_target_of_values_comes_back_from_its_file(tmp_path: Path) -> None:
+    target = adapt_target(tiny_checkpoint(), measured_set())
+    target.save(tmp_path / "target.molmeta")
+    again = TargetModel.load(tmp_path / "target.molmeta")
+    assert again.predicts_values
+    asked = [LIKE_ACTIVES, LIKE_INACTIVES]
+    assert again.score(asked) == target.score(asked)
+    assert pickle.loads(pickle.dumps(target)).score(asked) == target.score(asked)
+
+
+def test_a_file_of_values_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    target = adapt_target(tiny_checkpoint(), measured_set())
+    support = target.support
+    assert isinstance(support, MeasuredMolecules)
+    for values, relations, said in (
+        (support.values.double(), support.relations, "values of shape"),
+        (support.values, support.relations[:-1], "relations of shape"),
+        (support.values, 2 * support.relations, "not all -1, 0 or 1"),
+        (torch.full_like(support.values, torch.nan), support.relations, "NaN or infinity"),
+    ):
+        broken = MeasuredMolecules(support.molecules, values, relations)
+        checkpoint = replace(target.checkpoint, support=broken)
+        with pytest.raises(OutputError, match=said):
+            save_checkpoint(tmp_path / "broken.molmeta", checkpoint)

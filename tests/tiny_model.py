@@ -2,6 +2,7 @@
 
 import torch
 
+from molmeta.assays.measured_support import MeasuredSupport, build_measured_support
 from molmeta.assays.support import SupportSet, build_support
 from molmeta.checkpoint import Checkpoint, Provenance
 from molmeta.chem.intake import identity_key
@@ -12,6 +13,8 @@ ACTIVES = ("CC(=O)Nc1ccc(O)cc1", "CC(=O)Nc1ccc(F)cc1", "CCC(=O)Nc1ccc(O)cc1", "C
 INACTIVES = ("CCCCCC", "CCCCCCO", "CC(C)CCO", "CCCCCCN")
 SUPPORT = ACTIVES + INACTIVES
 LABELS = (1,) * len(ACTIVES) + (0,) * len(INACTIVES)
+VALUES = ("5 nM", "12 nM", "0.2 uM", "60 nM", "> 10 uM", "3 uM", "> 10 uM", "8 uM")
+"""Of SUPPORT: actives are potent."""
 SEEN = "CC(=O)Nc1ccc(O)cc1"
 """One of ACTIVES, which the tiny model says it was meta-trained on."""
 
@@ -39,3 +42,8 @@ def tiny_checkpoint(learner: str = "deepkernel") -> Checkpoint:
 def support_set() -> SupportSet:
     """The assay of SUPPORT and LABELS."""
     return build_support(SUPPORT, LABELS)
+
+
+def measured_set() -> MeasuredSupport:
+    """The assay of SUPPORT and VALUES."""
+    return build_measured_support(SUPPORT, VALUES)

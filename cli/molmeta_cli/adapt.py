@@ -47,8 +47,8 @@ def command(
 ) -> None:
     """Adapt the model to your target once, for many calls of molmeta predict --model.
 
-    The file holds the structures and classes of the support compounds: it is as confidential as
-    they are.
+    The file holds the structures and the classes or values of the support compounds: it is as
+    confidential as they are.
     """
     if support["support"] is None:
         raise click.UsageError("Say what you have measured: --support FILE.")

@@ -12,6 +12,8 @@ import click
 from molmeta_cli.console import counted, tell
 
 if TYPE_CHECKING:
+    from molmeta.assays.measured_support import MeasuredSupport
+    from molmeta.assays.support import SupportSet
     from molmeta.target import TargetModel
 
 
@@ -21,6 +23,7 @@ class SupportFlags(TypedDict):
     support: str | None
     support_smiles_column: str | None
     label_column: str | None
+    values: bool
     threshold: str | None
     active: Literal["above", "below"] | None
     conflict: Literal["drop", "error", "majority"]
@@ -48,6 +51,11 @@ _SUPPORT_FLAGS = (
         "--label-column",
         metavar="NAME",
         help="Where it has its labels: active/inactive, 1/0, or values with --threshold.",
+    ),
+    click.option(
+        "--values",
+        is_flag=True,
+        help="Predict the values themselves: IC50 (nM), pIC50; bounds such as >10 uM are used too.",
     ),
     click.option(
         "--threshold",
@@ -133,23 +141,35 @@ def adapt_to_support(
     quiet: bool,
 ) -> TargetModel:
     """The learner adapted to the support file; what the user should know goes to stderr."""
+    from molmeta.assays.measured_support import read_measured_support
     from molmeta.assays.support import read_support
     from molmeta.assays.tables import open_table
     from molmeta.checkpoint import load_checkpoint, shipped_model_path
     from molmeta.target import adapt_target
 
     assert flags["support"] is not None
+    if flags["values"] and (flags["threshold"] or flags["active"] or flags["conflict"] != "drop"):
+        raise click.UsageError(
+            "--values predicts values and needs no class: leave --threshold, --active and "
+            "--conflict out."
+        )
+    if flags["values"] and allow_tiny:
+        raise click.UsageError("--allow-tiny ranks by actives alone; --values has no actives.")
     with open_table(
         flags["support"], smiles_column=flags["support_smiles_column"], encoding=encoding
     ) as table:
-        support = read_support(
-            table,
-            label_column=flags["label_column"],
-            threshold=flags["threshold"],
-            active=flags["active"],
-            conflict=flags["conflict"],
-            allow_tiny=allow_tiny,
-        )
+        support: SupportSet | MeasuredSupport
+        if flags["values"]:
+            support = read_measured_support(table, value_column=flags["label_column"])
+        else:
+            support = read_support(
+                table,
+                label_column=flags["label_column"],
+                threshold=flags["threshold"],
+                active=flags["active"],
+                conflict=flags["conflict"],
+                allow_tiny=allow_tiny,
+            )
     for note in support.notes:
         tell(f"Support: {note}", quiet)
     path = flags["learner_model"] or shipped_model_path()
@@ -160,12 +180,13 @@ def adapt_to_support(
 def tell_about(target: TargetModel, quiet: bool) -> None:
     """The support in a sentence, and what meta-training knew of it."""
     n = len(target.support)
-    tell(
-        f"Support: {counted(n, 'compound')}, {target.n_active} active and {n - target.n_active} "
-        "inactive.",
-        quiet,
+    parts = (
+        f"{n - target.n_bounds} measured and {target.n_bounds} with a bound only"
+        if target.predicts_values
+        else f"{target.n_active} active and {n - target.n_active} inactive"
     )
-    if not target.has_both_classes:
+    tell(f"Support: {counted(n, 'compound')}, {parts}.", quiet)
+    if not target.predicts_values and not target.has_both_classes:
         tell(
             "There are only actives: compounds are ranked by their similarity to the nearest one, "
             "and no probability is given.",

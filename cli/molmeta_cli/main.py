@@ -30,7 +30,9 @@ from molmeta.errors import (
 
 COMMANDS: Final[dict[str, str]] = {
     "predict": "Score compounds for a target from a few measured ones.",
+    "check": "Say whether to trust the model on your own measured compounds.",
     "adapt": "Keep the model of a target in a file, for predict --model.",
+    "score": "Answer a molecule generator with the scores of its SMILES.",
     "train": "Meta-train a learner over many assays.",
     "tune": "Search the settings of a learner.",
     "benchmark": "Measure models and baselines by a published protocol.",

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     "input_path",
     type=click.Path(),
     metavar="FILE",
-    help="Compounds: CSV, TSV, SMI, SDF or Parquet, also as .gz; - for stdin.",
+    help="Compounds: CSV, TSV, SMI, SDF or Parquet, also packed with gzip or zstd; - for stdin.",
 )
 @click.option("--smiles-column", metavar="NAME", help="Where the input has its SMILES.")
 @click.option("--no-header", is_flag=True, help="The input's first line is a compound already.")
@@ -57,7 +57,13 @@ if TYPE_CHECKING:
     "--output",
     type=click.Path(),
     metavar="FILE",
-    help="CSV, TSV or Parquet, told from the name. Default: a table on a terminal, else CSV.",
+    help="CSV, TSV, SMI, SDF or Parquet, told from the name, also .gz or .zst. Default: a table on "
+    "a terminal, else CSV.",
+)
+@click.option(
+    "--escape-formulas",
+    is_flag=True,
+    help="In CSV and TSV, put ' before cells that a spreadsheet would run as formulas.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @click.option("--top", type=click.IntRange(min=1), metavar="K", help="Only the K best, best first.")
@@ -74,6 +80,7 @@ def command(
     no_header: bool,
     encoding: str | None,
     output: str | None,
+    escape_formulas: bool,
     overwrite: bool,
     top: int | None,
     allow_tiny: bool,
@@ -91,6 +98,11 @@ def command(
     columns of the input it adds the probability of being active, how far the method itself doubts
     it (deviation of the log odds), the similarity to the nearest support compound, and for each row
     a status with its reason.
+
+    With --values it adds the expected value in place of the probability, the interval (low, high)
+    that holds a measurement in nine cases of ten, and the deviation of a measurement. For
+    concentrations these are pIC50, minus log10 of mol/L: 6 is 1 uM, 9 is 1 nM, and the most potent
+    rank first.
     """
     _check_flags(model, support, smiles, input_path)
     if summary is not None and summary.exists() and not overwrite:
@@ -105,7 +117,7 @@ def command(
             "header": False if no_header else None,
             "encoding": encoding,
         }
-        columns, rows = stack.enter_context(_opened(smiles, input_path, how, quiet))
+        columns, place, rows = stack.enter_context(_opened(smiles, input_path, how, quiet))
         if model is not None:
             target = TargetModel.load(model, device=device, memory=memory)
         else:
@@ -118,11 +130,17 @@ def command(
                 quiet=quiet,
             )
         tell_about(target, quiet)
-        names = appended_columns(columns, ranked=top is not None)
+        ranked, values = top is not None, target.predicts_values
+        names = appended_columns(columns, ranked=ranked, values=values)
         reads = [path for path in (input_path, support["support"], model) if path is not None]
-        numeric = [names[name] for name in NUMERIC if name in names]
-        header = (*columns, *names.values())
-        out = stack.enter_context(_written(output, header, overwrite, reads, numeric))
+        form: dict[str, Any] = {
+            "overwrite": overwrite,
+            "inputs": reads,
+            "numeric": [names[name] for name in NUMERIC if name in names],
+            "smiles_column": place,
+            "escape_formulas": escape_formulas,
+        }
+        out = stack.enter_context(_written(output, (*columns, *names.values()), form))
         progress = stack.enter_context(_progress(input_path, output, quiet))
         result = screen(target, rows, out, top=top, progress=progress)
     tell_summary(result, quiet)
@@ -145,7 +163,7 @@ def _check_flags(
         raise click.UsageError("Say what to score: --smiles TEXT or --input FILE; one of the two.")
     if input_path == "-" and support["support"] == "-":
         raise click.UsageError("--input and --support cannot both be read from stdin.")
-    given = [name for name, value in support.items() if value not in (None, "drop")]
+    given = [name for name, value in support.items() if value not in (None, False, "drop")]
     if model is not None and given:
         flag = given[0].replace("_", "-")
         raise click.UsageError(f"--{flag} goes with --support; --model has its support inside.")
@@ -154,28 +172,23 @@ def _check_flags(
 @contextmanager
 def _opened(
     smiles: Sequence[str], path: str | None, how: dict[str, Any], quiet: bool
-) -> Iterator[tuple[Sequence[str], Iterable[Row]]]:
-    """The columns and the rows to score; `how` goes to `open_table`."""
+) -> Iterator[tuple[Sequence[str], str, Iterable[Row]]]:
+    """The columns, which of them is the molecule, and the rows; `how` goes to `open_table`."""
     from molmeta.assays.tables import Row, open_table
 
     if path is None:
-        yield ("smiles",), [Row(i, text, (text,), None, i) for i, text in enumerate(smiles, 1)]
+        rows = [Row(i, text, (text,), None, i) for i, text in enumerate(smiles, 1)]
+        yield ("smiles",), "smiles", rows
         return
     with open_table(path, **how) as table:
-        yield table.columns, table
+        yield table.columns, table.smiles_column, table
         for note in table.notes:
             tell(f"Input: {note}", quiet)
 
 
 @contextmanager
-def _written(
-    path: str | None,
-    header: Sequence[str],
-    overwrite: bool,
-    reads: Sequence[str | Path],
-    numeric: Sequence[str],
-) -> Iterator[RowOutput]:
-    """Where the rows go: a file, the terminal, or CSV into a pipe."""
+def _written(path: str | None, header: Sequence[str], form: dict[str, Any]) -> Iterator[RowOutput]:
+    """Where the rows go: a file, the terminal, or CSV into a pipe; `form` goes to `open_output`."""
     from molmeta.assays.outputs import open_output
 
     if path is None and _is_terminal():
@@ -183,9 +196,7 @@ def _written(
         yield table
         table.finish()
         return
-    with open_output(
-        path or "-", header, overwrite=overwrite, inputs=reads, numeric=numeric
-    ) as out:
+    with open_output(path or "-", header, **form) as out:
         yield out
 
 
@@ -217,6 +228,7 @@ def _write_summary(path: Path, result: ScreenSummary, target: TargetModel) -> No
         "by_status": dict(result.by_status),
         "n_support": len(target.support),
         "n_support_active": target.n_active,
+        "n_support_bounds": target.n_bounds,
         "n_support_seen": target.n_support_seen,
         "model_sha256": target.checkpoint.sha256,
     }

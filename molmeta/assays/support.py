@@ -1,38 +1,28 @@
 """Labelled rows to a support set: compounds merged and ordered, and a verdict on every row."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from molmeta.assays.entries import (
+    SMALL,
+    Entry,
+    SupportRow,
+    entries_in,
+    entries_of,
+    label_place,
+    row_notes,
+    size_notes,
+    table_of_why,
+    verdicts,
+)
 from molmeta.assays.label_column import LabelColumn, Side, read_labels
 from molmeta.assays.labels import Unit, unit_in_header
-from molmeta.assays.readers.columns import LABEL_COLUMNS, known_column, listed, named_column
-from molmeta.assays.replicates import Conflict, Merged, Replicate, look_alike_notes, merge
+from molmeta.assays.replicates import Conflict, Replicate, look_alike_notes, merge
 from molmeta.assays.tables import Table
-from molmeta.chem.intake import Molecule, Rejection, Status, read_smiles
-from molmeta.errors import ConfigError, InputError, SupportError
+from molmeta.chem.intake import Molecule
+from molmeta.errors import ConfigError, SupportError
 
-MAX_ROWS = 10_000
-"""A closed-form head solves a system of this size in seconds; ten times as many take hours."""
-
-_LARGE = 1_000
-_SMALL = 8
 _RARE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class SupportRow:
-    """The verdict on one row of the input."""
-
-    number: int
-    """Its place among the data rows, from 1."""
-    text: str
-    """The molecule as given."""
-    label_text: str
-    """The label as given."""
-    status: Status
-    """OK or OK_CHANGED if the row is part of the support set."""
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +40,6 @@ class SupportSet:
 
     def __len__(self) -> int:
         return len(self.molecules)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One row on its way: what was given, and what was made of its molecule."""
-
-    number: int
-    text: str
-    label: object
-    outcome: Molecule | Rejection
 
 
 def build_support(
@@ -89,14 +69,7 @@ def build_support(
         SupportError: nothing to learn from: no usable row, one class, labels that are not labels.
         ConfigError: settings that contradict each other.
     """
-    if isinstance(smiles, str | bytes) or isinstance(labels, str | bytes):
-        raise InputError("molecules and labels come as two lists, not as one text")
-    if len(smiles) != len(labels):
-        raise InputError(f"there are {len(smiles)} molecules but {len(labels)} labels")
-    entries = [
-        _Entry(number, "" if text is None else str(text), label, read_smiles(text))
-        for number, (text, label) in enumerate(zip(smiles, labels, strict=True), start=1)
-    ]
+    entries = entries_of(smiles, labels)
     return _assemble(entries, threshold, active, conflict, allow_tiny, ())
 
 
@@ -125,13 +98,8 @@ def read_support(
         SupportError: as in `build_support`, and if no column can be told to be the label.
         ConfigError: settings that contradict each other.
     """
-    place = _label_place(table, label_column)
-    entries: list[_Entry] = []
-    for row in table:
-        if len(entries) == MAX_ROWS:
-            raise _too_many()
-        outcome = row.problem or read_smiles(row.smiles)
-        entries.append(_Entry(row.number, row.smiles, row.cells[place], outcome))
+    place = label_place(table, label_column)
+    entries = entries_in(table, place)
     header = table.columns[place]
     column = f"labels are taken from column '{header}'"
     unit = unit_in_header(header)
@@ -143,24 +111,8 @@ def read_support(
     return replace(support, notes=(column, *support.notes))
 
 
-def _label_place(table: Table, wanted: str | None) -> int:
-    if wanted is not None:
-        return named_column(table.columns, wanted, table.source)
-    place = known_column(table.columns, LABEL_COLUMNS, table.source)
-    if place is not None:
-        return place
-    others = [i for i, column in enumerate(table.columns) if column != table.smiles_column]
-    if len(others) == 1:
-        return others[0]
-    raise SupportError(
-        f"{table.source} has no column called 'label', and "
-        + ("several could be it" if others else "none beside the molecules")
-        + f"; say which one holds the measured labels (--label-column); {listed(table.columns)}"
-    )
-
-
 def _assemble(
-    entries: Sequence[_Entry],
+    entries: Sequence[Entry],
     threshold: float | str | None,
     active: Side | None,
     conflict: Conflict,
@@ -170,8 +122,6 @@ def _assemble(
 ) -> SupportSet:
     if conflict not in ("drop", "error", "majority"):
         raise ConfigError(f"conflict is 'drop', 'error' or 'majority', not {conflict!r}")
-    if len(entries) > MAX_ROWS:
-        raise _too_many()
     # The label of a row without a molecule is not looked at: such rows are often headings and sums.
     column = read_labels(
         [entry.label if isinstance(entry.outcome, Molecule) else None for entry in entries],
@@ -181,7 +131,7 @@ def _assemble(
     )
     compounds = _compounds(entries, column)
     merged = {smiles: merge(rows, column.scale, conflict) for smiles, rows in compounds.items()}
-    rows = _verdicts(entries, column, merged.values())
+    rows = verdicts(entries, column.labels, merged.values())
     if conflict == "error" and (clashes := [m.note for m in merged.values() if m.active is None]):
         raise SupportError(
             f"{len(clashes)} compounds contradict themselves: {'; '.join(clashes[:5])}"
@@ -196,15 +146,16 @@ def _assemble(
     if not (allow_tiny and 1.0 in labels):
         _check_classes(labels, rows, notes)
     notes += (
-        *_row_notes(rows),
+        *row_notes(rows),
         *(m.note for m in merged.values() if m.note),
-        *_size_notes(labels),
+        *size_notes(len(labels)),
+        *_balance_notes(labels),
         *look_alike_notes(compounds.values()),
     )
     return SupportSet(tuple(molecules), tuple(labels), rows, notes)
 
 
-def _compounds(entries: Sequence[_Entry], column: LabelColumn) -> dict[str, list[Replicate]]:
+def _compounds(entries: Sequence[Entry], column: LabelColumn) -> dict[str, list[Replicate]]:
     """The rows with a molecule and a class, by canonical SMILES."""
     compounds: dict[str, list[Replicate]] = {}
     for entry, label in zip(entries, column.labels, strict=True):
@@ -219,35 +170,12 @@ def _representative(rows: Sequence[Replicate]) -> Molecule:
     return min(rows, key=lambda row: (row.molecule.reason, row.text)).molecule
 
 
-def _verdicts(
-    entries: Sequence[_Entry], column: LabelColumn, merged: Iterable[Merged]
-) -> tuple[SupportRow, ...]:
-    kept: dict[int, str] = {}
-    conflicting: dict[int, str] = {}
-    for one in merged:
-        kept |= one.kept
-        conflicting |= one.conflicting
-    rows = []
-    for entry, label in zip(entries, column.labels, strict=True):
-        number, status, reason = entry.number, entry.outcome.status, entry.outcome.reason
-        if number in conflicting:
-            status, reason = Status.CONFLICT, conflicting[number]
-        elif number in kept:
-            status = Status.OK_CHANGED if kept[number] else status
-            reason = "; ".join(filter(None, (reason, kept[number])))
-        elif isinstance(entry.outcome, Molecule):
-            status, reason = Status.LABEL_ERROR, label.reason
-        label_text = "" if entry.label is None else str(entry.label)
-        rows.append(SupportRow(number, entry.text, label_text, status, reason))
-    return tuple(rows)
-
-
 def _check_classes(
     labels: Sequence[float], rows: Sequence[SupportRow], notes: Sequence[str]
 ) -> None:
     """Refuse a support set without both classes: nothing can be told apart from nothing."""
     if not labels:
-        raise SupportError(f"none of the {len(rows)} rows can be used{_table_of_why(rows)}")
+        raise SupportError(f"none of the {len(rows)} rows can be used{table_of_why(rows)}")
     if len(set(labels)) == 2:
         return
     found, missing = ("active", "inactive") if labels[0] else ("inactive", "active")
@@ -259,48 +187,11 @@ def _check_classes(
         f"{number} {found}; add at least one that is {missing}, or there is nothing to learn from"
         + (" but a ranking by similarity (--allow-tiny)" if labels[0] else "")
         + (f". Note: {hints}" if hints else "")
-        + _table_of_why(rows)
+        + table_of_why(rows)
     )
 
 
-def _table_of_why(rows: Sequence[SupportRow]) -> str:
-    """A line for each kind of failure, with the first row of it."""
-    counts = Counter(row.status for row in rows if not _is_kept(row))
-    first = {row.status: row for row in reversed(rows)}
-    return "".join(
-        f"\n  {count} x {status} (row {first[status].number}: {first[status].reason})"
-        for status, count in counts.most_common()
-    )
-
-
-def _row_notes(rows: Sequence[SupportRow]) -> Iterator[str]:
-    if out := sum(not _is_kept(row) for row in rows):
-        yield f"{out} of {len(rows)} rows cannot be used:{_table_of_why(rows)}"
-    if again := [row.number for row in rows if _is_kept(row) and "merged: " in row.reason]:
-        yield f"{len(again)} rows repeat a compound and were merged into it: {_listed(again)}"
-
-
-def _size_notes(labels: Sequence[float]) -> Iterator[str]:
+def _balance_notes(labels: Sequence[float]) -> Iterator[str]:
     n, n_active = len(labels), round(sum(labels))
-    if n < _SMALL:
-        yield f"only {n} compounds to learn from: take the ranking as a hint, no more"
-    if n > _LARGE:
-        yield f"{n} compounds are enough for an ordinary QSAR model, which may well do better"
-    if n >= _SMALL and 0 < min(n_active, n - n_active) < _RARE * n:
+    if n >= SMALL and 0 < min(n_active, n - n_active) < _RARE * n:
         yield f"{n_active} of {n} compounds are active ({n_active / n:.1%}): one class is rare"
-
-
-def _is_kept(row: SupportRow) -> bool:
-    return row.status in (Status.OK, Status.OK_CHANGED)
-
-
-def _listed(numbers: Sequence[int], most: int = 10) -> str:
-    more = " ..." if len(numbers) > most else ""
-    return ", ".join(map(str, numbers[:most])) + more
-
-
-def _too_many() -> SupportError:
-    return SupportError(
-        f"a support set has at most {MAX_ROWS} rows; for that many, train an ordinary QSAR model, "
-        "or give a sample of them"
-    )

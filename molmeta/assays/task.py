@@ -22,6 +22,26 @@ class LabeledMolecules:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredMolecules:
+    """Molecules of one assay with their values, as a support to learn values from."""
+
+    molecules: MoleculeBatch
+    values: Tensor
+    """[n], float32, in log units such as pIC50: higher is more potent."""
+    relations: Tensor
+    """[n], int8: 0 measured, 1 the truth is higher than the value, -1 it is lower."""
+
+    def __len__(self) -> int:
+        return len(self.molecules)
+
+    def gather(self, rows: Tensor) -> MeasuredMolecules:
+        """The molecules at `rows` [k]."""
+        return MeasuredMolecules(
+            self.molecules.gather(rows), self.values[rows], self.relations[rows]
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One assay of an AssayStore, its rows in the order of the file they came from."""
 

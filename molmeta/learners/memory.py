@@ -21,7 +21,7 @@ from molmeta.errors import InputError
 _STORED = {
     "keys": (torch.int64, 1),
     "offsets": (torch.int64, 1),
-    "assays": (torch.int16, 1),
+    "assays": (torch.int32, 1),
     "values": (torch.float16, 1),
 }
 _SHRINKAGE = 4
@@ -39,7 +39,7 @@ class CompoundMemory:
     offsets: Tensor
     """[n_known + 1], int64: entries offsets[i] to offsets[i + 1] belong to compound i."""
     assays: Tensor
-    """[n_entries], int16: which assay."""
+    """[n_entries], int32: which assay."""
     values: Tensor
     """[n_entries], float16: how active the compound was there, -1 to 1 (see `grades`)."""
 
@@ -59,7 +59,7 @@ class CompoundMemory:
         return cls(
             keys=keys,
             offsets=torch.cat([counts.new_zeros(1), counts.cumsum(0)]),
-            assays=(cells % len(store)).short(),
+            assays=(cells % len(store)).int(),
             values=(total / torch.bincount(cell)).half(),
         )
 
@@ -67,6 +67,15 @@ class CompoundMemory:
         """Whether each molecule is known: [n], bool."""
         _, found = self._find(molecules)
         return found.to(molecules.device)
+
+    def assays_of(self, molecules: MoleculeBatch) -> Tensor:
+        """The assays that know one of the molecules at least: [k], int64, ascending."""
+        assays: Tensor = torch.unique(self._entries(molecules)[1])
+        return assays
+
+    def profiles(self, molecules: MoleculeBatch, assays: Tensor) -> tuple[Tensor, Tensor]:
+        """Grades in `assays` [k], ascending, and whether there is one: [n, k] each, on the CPU."""
+        return _matrix(self._entries(molecules), assays, len(molecules))
 
     def kernel(self, left: MoleculeBatch, right: MoleculeBatch) -> Tensor:
         """Covariance of the profiles, C_ij / √((n_i + 4)(n_j + 4)): [len(left), len(right)].
@@ -78,14 +87,9 @@ class CompoundMemory:
         semi-definite.
         """
         left_entries, right_entries = self._deviations(left), self._deviations(right)
-        known, columns = torch.unique(left_entries[1], return_inverse=True)
-        left_matrix = torch.zeros(len(left), len(known), dtype=torch.float64)
-        left_matrix[left_entries[0], columns] = left_entries[2]
-        rows, assays, values = right_entries
-        place = torch.searchsorted(known, assays).clamp(max=max(len(known) - 1, 0))
-        shared = known[place] == assays if len(known) else torch.zeros_like(assays).bool()
-        right_matrix = torch.zeros(len(right), len(known), dtype=torch.float64)
-        right_matrix[rows[shared], place[shared]] = values[shared]
+        assays = torch.unique(left_entries[1])
+        left_matrix, _ = _matrix(left_entries, assays, len(left))
+        right_matrix, _ = _matrix(right_entries, assays, len(right))
         scale = torch.outer(_shrunk(left_entries, len(left)), _shrunk(right_entries, len(right)))
         return (left_matrix @ right_matrix.T / scale.sqrt()).to(left.device)
 
@@ -142,6 +146,19 @@ def memory_from_arrays(arrays: Mapping[str, Tensor]) -> CompoundMemory:
     if not fits:
         raise InputError("the parts of its compound memory do not fit together.")
     return memory
+
+
+def _matrix(entries: _Entries, assays: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Values of n molecules in `assays` [k], 0 where there is none, and where there is one."""
+    rows, of_entry, values = entries
+    matrix = torch.zeros(n, len(assays), dtype=torch.float64)
+    measured = torch.zeros(n, len(assays), dtype=torch.bool)
+    if len(assays):
+        place = torch.searchsorted(assays, of_entry).clamp(max=len(assays) - 1)
+        there = assays[place] == of_entry
+        matrix[rows[there], place[there]] = values[there]
+        measured[rows[there], place[there]] = True
+    return matrix, measured
 
 
 def _means(entries: _Entries, n: int) -> Tensor:

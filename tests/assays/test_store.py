@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from molmeta.assays import store as store_module
-from molmeta.assays.store import AssayStore, open_store
+from molmeta.assays.store import AssayStore, join_stores, open_store
 from molmeta.chem.features import featurize
 from molmeta.chem.intake import read_smiles
 from molmeta.errors import InputError
@@ -221,3 +221,22 @@ def test_opening_a_store_warns_of_nothing(path):
         warnings.simplefilter("error")
         open_store(path, workers=1)
         open_store(path, workers=1)
+
+
+def test_joined_stores_keep_their_tasks_and_molecules(tmp_path):
+    left = open_store(write(tmp_path / "left.parquet"), workers=1)
+    right_rows = {"assay_id": ["C", "C"], "smiles": ["CCO", "CCS"], "label": [0, 1]}
+    pq.write_table(pa.table(right_rows), tmp_path / "right.parquet")
+    right = open_store(tmp_path / "right.parquet", workers=1)
+    joined = join_stores([left, right])
+    assert [task.assay_id for task in joined] == ["A", "B", "C"]
+    keys = joined.molecules.keys[joined.tasks[2].molecules]
+    assert torch.equal(keys, right.molecules.keys[right.tasks[0].molecules])
+    assert joined.smiles == left.smiles + right.smiles
+    assert join_stores([left]) is left
+
+
+def test_stores_with_an_assay_of_the_same_name_are_not_joined(tmp_path):
+    store = open_store(write(tmp_path / "assays.parquet"), workers=1)
+    with pytest.raises(InputError, match="Assay A is in two"):
+        join_stores([store, store])

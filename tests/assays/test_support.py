@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from molmeta.assays import support
+from molmeta.assays import entries
 from molmeta.assays.support import SupportSet, build_support, read_support
 from molmeta.assays.tables import open_table
 from molmeta.errors import ConfigError, InputError, MolmetaError, SupportError
@@ -289,9 +289,9 @@ def test_the_order_of_the_rows_does_not_matter(seed: int, conflict: Any) -> None
 
 
 def test_many_rows_are_allowed_up_to_a_cap(monkeypatch: pytest.MonkeyPatch) -> None:  # C20
-    assert support.MAX_ROWS == 10_000
-    monkeypatch.setattr(support, "MAX_ROWS", 60)
-    monkeypatch.setattr(support, "_LARGE", 20)
+    assert entries.MAX_ROWS == 10_000
+    monkeypatch.setattr(entries, "MAX_ROWS", 60)
+    monkeypatch.setattr(entries, "LARGE", 20)
     chains = ["C" * n for n in range(1, 62)]
     labels = [n % 2 for n in range(61)]
     assert "ordinary QSAR" in " ".join(build_support(chains[:60], labels[:60]).notes)
@@ -372,7 +372,7 @@ def test_a_file_that_is_no_support_set_is_refused(
 
 
 def test_reading_stops_at_the_cap(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:  # C20
-    monkeypatch.setattr(support, "MAX_ROWS", 3)
+    monkeypatch.setattr(entries, "MAX_ROWS", 3)
     with pytest.raises(SupportError, match="at most 3 rows"):
         read("smiles,y\n" + "CCO,1\n" * 4)
 

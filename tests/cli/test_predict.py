@@ -22,7 +22,9 @@ from tests.tiny_model import (
     LIKE_ACTIVES,
     LIKE_INACTIVES,
     SEEN,
+    SUPPORT,
     UNLIKE_ALL,
+    VALUES,
     tiny_checkpoint,
 )
 
@@ -164,7 +166,7 @@ def test_without_memory_a_known_compound_is_judged_by_its_structure_alone(
     checkpoint.learner.memory = CompoundMemory(
         keys=torch.tensor([identity_key("CCO")]),
         offsets=torch.tensor([0, 1]),
-        assays=torch.tensor([0], dtype=torch.int16),
+        assays=torch.tensor([0], dtype=torch.int32),
         values=torch.tensor([0.9], dtype=torch.float16),
     )
     save_checkpoint(remembering, checkpoint)
@@ -310,6 +312,28 @@ def test_parquet_holds_the_scores_as_numbers(run: Run, assay: Path, library: Pat
     assert columns["id"] == ["007", "", "1-Mar"]
 
 
+def test_sdf_and_smi_hold_the_column_that_was_named(run: Run, assay: Path, library: Path) -> None:
+    from molmeta.assays.tables import open_table
+
+    for name in ("scores.sdf", "scores.smi.zst"):
+        words = ["predict", "--support", assay, "--input", library, "--output", name]
+        assert run(*words, "--smiles-column", "structure").exit_code == 0
+        with open_table(library.with_name(name)) as table:
+            rows = list(table)
+        found = [row.smiles for row in rows]
+        # What was refused is an empty structure, and is written as it was where there is none.
+        kept = "" if name == "scores.sdf" else "nonsense"
+        assert found == [LIKE_ACTIVES, kept, LIKE_INACTIVES]
+        assert ["007" in cells.cells[1] for cells in rows] == [True, False, False]
+
+
+def test_formulas_are_escaped_on_request(run: Run, assay: Path) -> None:
+    words = ["predict", "--support", assay, "--smiles", "=cmd|' /C calc'!A0"]
+    plain, escaped = (rows_of(run(*words, *more).stdout)[0] for more in ([], ["--escape-formulas"]))
+    assert escaped["smiles"] == f"'{plain['smiles']}" == "'=cmd|' /C calc'!A0"
+    assert escaped["status"] == plain["status"]
+
+
 def test_a_terminal_gets_an_aligned_table(capsys: pytest.CaptureFixture[str]) -> None:
     table = TerminalTable(["smiles", "status"])
     table.write(["CCO", "ok"])
@@ -349,3 +373,63 @@ def test_the_locale_changes_no_byte(
         monkeypatch.setenv(name, "de_DE.UTF-8")
     assert run(*words).stdout_bytes == plain
     assert b"\r" not in plain or sys.platform == "win32"
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Path:
+    """The support of tests/tiny_model.py with its values."""
+    path = tmp_path / "measured.csv"
+    rows = [f"{smiles},{value}" for smiles, value in zip(SUPPORT, VALUES, strict=True)]
+    path.write_text("\n".join(["smiles,IC50", *rows]) + "\n")
+    return path
+
+
+def test_values_are_predicted_with_their_interval(run: Run, measured: Path) -> None:
+    words = ("--values", "--smiles", LIKE_INACTIVES, "--smiles", LIKE_ACTIVES, "--smiles", "C1CC")
+    result = run("predict", "--support", measured, *words)
+    assert result.exit_code == 0
+    unlike, like, broken = rows_of(result.stdout)
+    assert list(like) == ["smiles", "value", "low", "high", *COLUMNS[1:]]
+    assert float(like["low"]) < float(like["value"]) < float(like["high"])
+    assert float(like["value"]) > float(unlike["value"])
+    assert (broken["value"], broken["low"], broken["status"]) == ("", "", "parse_error")
+    assert "6 measured and 2 with a bound only" in result.stderr
+    assert "6 is 1 uM" in result.stderr
+    best = run("predict", "--support", measured, *words, "--top", "1")
+    assert [row["smiles"] for row in rows_of(best.stdout)] == [LIKE_ACTIVES]
+
+
+def test_an_adapted_model_of_values_predicts_values(run: Run, measured: Path) -> None:
+    assert run("adapt", "--support", measured, "--values", "--output", "t.molmeta").exit_code == 0
+    direct = run("predict", "--support", measured, "--values", "--smiles", LIKE_ACTIVES)
+    stored = run("predict", "--model", "t.molmeta", "--smiles", LIKE_ACTIVES)
+    assert stored.exit_code == 0
+    assert stored.stdout == direct.stdout
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "code", "said"),
+    [
+        ("IC50", ["5", "70", "900"], 4, "concentrations without a unit"),
+        ("pIC50", ["5", "5", "5"], 4, "have the same value"),
+        ("pIC50", ["5", ">5", "<5"], 4, "Only 1 of the 3 support compounds has a measured value"),
+        ("pIC50", ["5", "active", "x"], 4, "Only 1 of the 1 support compounds"),
+        ("IC50 (nM)", ["5", "3 %", "70"], 4, "values mix"),
+    ],
+)
+def test_values_that_cannot_be_learned_from_are_refused(
+    run: Run, tmp_path: Path, column: str, cells: list[str], code: int, said: str
+) -> None:
+    path = tmp_path / "bad.csv"
+    rows = [f"{smiles},{cell}" for smiles, cell in zip(SUPPORT, cells, strict=False)]
+    path.write_text("\n".join([f"smiles,{column}", *rows]) + "\n")
+    result = run("predict", "--support", path, "--values", "--smiles", LIKE_ACTIVES)
+    assert result.exit_code == code
+    assert said in result.stderr
+
+
+def test_values_and_a_threshold_exclude_each_other(run: Run, measured: Path) -> None:
+    flags = ("--values", "--threshold", "1 uM", "--active", "below", "--smiles", LIKE_ACTIVES)
+    result = run("predict", "--support", measured, *flags)
+    assert result.exit_code == 2
+    assert "leave --threshold" in result.stderr

@@ -86,7 +86,7 @@ def test_the_forest_votes_as_scikit_learns_on_rdkits_folded_counts(
 ):
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     counts = np.array([generator.GetCountFingerprintAsNumPy(m.mol) for m in molecules[:97]])
-    forest = RandomForestClassifier(n_estimators=50, random_state=0)
+    forest = RandomForestClassifier(50, max_features=None, min_samples_leaf=2, random_state=0)
     forest.fit(counts[:N_SUPPORT], labels[:N_SUPPORT])
     share = forest.predict_proba(counts[N_SUPPORT:])[:, 1]
 
@@ -191,6 +191,7 @@ def test_the_gaussian_process_is_surer_of_what_it_has_seen(support, query):
     ("config", "settings", "found"),
     [
         (RandomForestConfig, {"trees": 0}, "learner.trees must be at least 1, not 0"),
+        (RandomForestConfig, {"least_leaf": 0}, "learner.least_leaf must be at least 1, not 0"),
         (RandomForestConfig, {"bits": 1000}, "power of two, not 1000"),
         (NearestNeighboursConfig, {"neighbours": 0}, "at least 1, not 0"),
         (NearestNeighboursConfig, {"prior": 0.0}, "above 0, not 0.0"),

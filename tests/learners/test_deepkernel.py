@@ -56,7 +56,7 @@ def test_a_weight_of_zero_leaves_its_kernel_out(batch: MoleculeBatch) -> None:
     learner = DeepKernel(TINY, DeepKernelConfig(linear=0.0, rbf=0.0, tanimoto=0.5))
     support = _embedded(learner, batch, 0, 12)
     strangers = Embedded(torch.zeros(12, 8, dtype=torch.float64), support.molecules)
-    now = learner.situation(support.molecules)
+    now = learner.situation(support.molecules, learner.settings)
     with torch.no_grad():
         torch.testing.assert_close(
             learner.kernel(support, support, now), learner.kernel(support, strangers, now)
@@ -71,11 +71,12 @@ def test_settings_follow_the_size_of_the_support_and_what_is_known_of_it(
     learner.memory = CompoundMemory(
         keys=batch.keys[:4].sort().values,
         offsets=torch.tensor([0, 0, 0, 0, 0]),
-        assays=torch.tensor([], dtype=torch.int16),
+        assays=torch.tensor([], dtype=torch.int32),
         values=torch.tensor([], dtype=torch.float16),
     )
-    now = learner.situation(batch.gather(torch.arange(8)))
-    torch.testing.assert_close(now, torch.tensor([1.0, -math.log(4), 0.5], dtype=torch.float64))
+    now = learner.situation(batch.gather(torch.arange(8)), learner.settings)
+    expected = torch.tensor([1.0, -math.log(4), 0.5], dtype=torch.float64)
+    torch.testing.assert_close(now.features, expected)
     with torch.no_grad():
         learner.settings["noise"][1:] = torch.tensor([0.5, 2.0])
         noise = learner.setting("noise", now)
@@ -88,3 +89,40 @@ def test_settings_follow_the_size_of_the_support_and_what_is_known_of_it(
 def test_settings_that_make_no_kernel_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         DeepKernelConfig(**settings)
+
+
+def test_the_posterior_of_values_equals_scikit_learns(batch: MoleculeBatch) -> None:
+    learner = DeepKernel(TINY, DeepKernelConfig(linear=0.5, rbf=0.7, tanimoto=0.0, noise=0.2))
+    learner.eval()
+    support, query = _embedded(learner, batch, 0, 12), _embedded(learner, batch, 12, 40)
+    values = torch.linspace(4, 9, 12).sin() + 6
+    with torch.no_grad():
+        level = learner.value_settings["level"][0].exp().item()
+        head = learner.fit_value_head(support, values, torch.zeros(12, dtype=torch.int8))
+        prediction = head(query)
+
+    kernel = ConstantKernel(0.5) * DotProduct(1e-9) + ConstantKernel(0.7) * RBF(0.7)
+    process = GaussianProcessRegressor(kernel + ConstantKernel(level), alpha=0.2, optimizer=None)
+    mean, deviation = values.mean().item(), values.std().item()
+    process.fit(support.vectors.numpy(), ((values - mean) / deviation).numpy())
+    expected, spread = process.predict(query.vectors.numpy(), return_std=True)
+    np.testing.assert_allclose(prediction.mean, mean + deviation * expected, atol=1e-5)
+    measured = deviation * np.sqrt(spread**2 + 0.2)
+    np.testing.assert_allclose(prediction.deviation, measured, atol=1e-5)
+
+
+def test_settings_of_values_and_of_classes_are_apart(batch: MoleculeBatch) -> None:
+    learner = DeepKernel(TINY, DeepKernelConfig()).eval()
+    support, query = _embedded(learner, batch, 0, 12), _embedded(learner, batch, 12, 40)
+    values, measured = LABELS + torch.arange(12) / 12, torch.zeros(12, dtype=torch.int8)
+
+    def answers() -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.no_grad():
+            value_head = learner.fit_value_head(support, values, measured)
+            return learner.fit_head(support, LABELS)(query).logit, value_head(query).mean
+
+    logits, means = answers()
+    with torch.no_grad():
+        learner.value_settings["noise"] += 1.0
+    assert torch.equal(answers()[0], logits)
+    assert not torch.equal(answers()[1], means)

@@ -1,0 +1,48 @@
+"""Resemblance: which meta-train assays a new assay is like, and what those said of a compound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from molmeta.chem.batch import MoleculeBatch
+from molmeta.learners.memory import CompoundMemory
+
+_SHRINKAGE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Resemblance:
+    """How well each meta-train assay agrees with a support set.
+
+    The kernel of the memory lets every assay speak alike, in proportion to its covariance; but a
+    new assay is often nearly a repetition of one or two, such as another measurement on the same
+    target. Their agreement with the support then stands out, and the softmax picks them: a mixture
+    over assays, in the way that attention over a context is (Ramsauer et al. 2021, eq. 3).
+    """
+
+    memory: CompoundMemory
+    assays: Tensor
+    """[n_assays], int64, ascending: those that know a support compound."""
+    agreement: Tensor
+    """[n_assays], double: sum over the support of label times grade."""
+
+    @classmethod
+    def of(cls, memory: CompoundMemory, support: MoleculeBatch, targets: Tensor) -> Resemblance:
+        """The agreement with `targets` [n_support], centred and about -1 to 1."""
+        assays = memory.assays_of(support)
+        grades, _ = memory.profiles(support, assays)
+        return cls(memory, assays, targets.double().cpu() @ grades)
+
+    def opinion(self, query: MoleculeBatch, sharpness: Tensor) -> Tensor:
+        """Mean grade of each molecule, assays weighted by their agreement: [n_query], -1 to 1.
+
+        Σ_a π_a x_qa / (Σ_a π_a + 0.3) over the assays that know the molecule, π the softmax of
+        sharpness · agreement; 0 where none knows it, and near 0 where only unlike ones do.
+        """
+        shares = torch.softmax(sharpness.cpu() * self.agreement, 0)
+        grades, measured = self.memory.profiles(query, self.assays)
+        opinion = grades @ shares / (measured.double() @ shares + _SHRINKAGE)
+        return opinion.to(query.device)

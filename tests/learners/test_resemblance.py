@@ -1,0 +1,62 @@
+"""Resemblance against hand numbers: the assay that agrees with the support speaks loudest."""
+
+import math
+
+import pytest
+import torch
+
+from molmeta.assays.store import AssayStore
+from molmeta.assays.task import Task
+from molmeta.chem.batch import MoleculeBatch
+from molmeta.chem.features import featurize
+from molmeta.chem.intake import Molecule, read_smiles
+from molmeta.learners.memory import CompoundMemory
+from molmeta.learners.resemblance import Resemblance
+
+SMILES = ("CCO", "CCN", "c1ccccc1O", "CC(=O)O")
+
+
+def _batch(*smiles: str) -> MoleculeBatch:
+    molecules = [read_smiles(text) for text in smiles]
+    return featurize([m for m in molecules if isinstance(m, Molecule)])
+
+
+def _task(name: str, places: list[int], labels: list[float]) -> Task:
+    n = len(places)
+    return Task(
+        assay_id=name,
+        molecules=torch.tensor(places),
+        labels=torch.tensor(labels),
+        log_values=torch.full((n,), math.nan),
+        relations=torch.zeros(n, dtype=torch.int8),
+    )
+
+
+@pytest.fixture
+def memory() -> CompoundMemory:
+    # Grades are 1 and -1; A and B contradict each other throughout.
+    tasks = (
+        _task("A", [0, 1, 2, 3], [1, 0, 1, 0]),
+        _task("B", [0, 1, 2, 3], [0, 1, 0, 1]),
+        _task("C", [2, 3], [1, 0]),
+    )
+    return CompoundMemory.of(AssayStore(tasks, _batch(*SMILES), {}, "sha"))
+
+
+def test_assays_that_know_no_support_compound_stay_silent(memory: CompoundMemory) -> None:
+    like = Resemblance.of(memory, _batch("CCO", "CCN"), torch.tensor([1.0, -1.0]))
+    assert like.assays.tolist() == [0, 1]
+    assert like.agreement.tolist() == [2.0, -2.0]
+
+
+def test_the_opinion_is_the_mean_grade_by_agreement(memory: CompoundMemory) -> None:
+    like = Resemblance.of(memory, _batch("CCO", "CCN"), torch.tensor([1.0, -1.0]))
+    opinion = like.opinion(_batch("c1ccccc1O", "CC(=O)O", "CCCC"), torch.tensor(0.5))
+    share = math.exp(1) / (math.exp(1) + math.exp(-1))
+    expected = (share - (1 - share)) / 1.3
+    torch.testing.assert_close(opinion, torch.tensor([expected, -expected, 0.0]).double())
+
+
+def test_a_support_of_strangers_has_no_opinion(memory: CompoundMemory) -> None:
+    like = Resemblance.of(memory, _batch("CCCC", "CCCCC"), torch.tensor([1.0, -1.0]))
+    assert not like.opinion(_batch(*SMILES), torch.tensor(1.0)).any()
