@@ -36,13 +36,15 @@ import click
     "models",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="A meta-trained model; may be repeated. Default: the shipped one.",
+    help="A meta-trained model; may be repeated. Default: the shipped one, if there is no "
+    "--baseline.",
 )
 @click.option(
     "--baseline",
     "baselines",
     multiple=True,
-    help="A method without meta-training: random_forest, knn, tanimoto_gp; may be repeated.",
+    help="A method without meta-training: random_forest, knn, tanimoto_knn, logistic_regression, "
+    "tanimoto_gp; may be repeated.",
 )
 @click.option(
     "--memory/--no-memory",
@@ -54,11 +56,47 @@ import click
     "--runs", type=click.IntRange(1, 10), default=10, show_default=True, help="Draws a task."
 )
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="Folder for draws.parquet and summary.json."
+    "--values",
+    is_flag=True,
+    help="Predict values in place of classes, on the assays that have a log_value in every row; "
+    "prints R² out of sample and the coverage of 90 % intervals.",
+)
+@click.option(
+    "--strata",
+    type=click.Path(path_type=Path),
+    help="Parquet with the stratum of each assay: assay_id, stratum. Default: by the share of its "
+    "molecules that the models were meta-trained on.",
+)
+@click.option(
+    "--train-assays",
+    type=click.Path(path_type=Path),
+    help="Assays whose molecules count as known for the strata, beside those of the models.",
+)
+@click.option(
+    "--compare",
+    "published",
+    type=click.Path(path_type=Path),
+    help="Parquet of published results to compare with, assay by assay: method, task, "
+    "support_size, delta_auprc_mean (r2_os_mean with --values).",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder for draws.parquet, summary.json, strata.parquet and comparison.parquet.",
+)
+@click.option(
+    "--predictions", is_flag=True, help="Keep every prediction in predictions.parquet of --output."
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
     "--threads", type=click.IntRange(min=1), help="CPU threads; torch's choice if not given."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that share the assays, each with one thread.",
 )
 def command(
     assays: Path,
@@ -68,53 +106,51 @@ def command(
     baselines: tuple[str, ...],
     memory: bool,
     runs: int,
+    values: bool,
+    strata: Path | None,
+    train_assays: Path | None,
+    published: Path | None,
     output: Path | None,
+    predictions: bool,
     device: str,
     threads: int | None,
+    workers: int,
 ) -> None:
-    """Print the mean ΔAUPRC ± its standard error over tasks, at each support size."""
+    """Print the mean ΔAUPRC (or R²) ± its standard error over assays, at each support size."""
     import torch
-    from tqdm import tqdm
 
-    from molmeta.assays.store import open_store
-    from molmeta.checkpoint import load_checkpoint, shipped_model_path
+    from molmeta.checkpoint import shipped_model_path
     from molmeta.device import pick_device
-    from molmeta.encoders.config import EncoderConfig
     from molmeta.errors import ConfigError
-    from molmeta.evaluation.protocol import SUPPORT_SIZES, run_protocol
-    from molmeta.evaluation.report import table_of, write_results
-    from molmeta.learners.base import Learner
-    from molmeta.learners.registry import LEARNERS
+    from molmeta.evaluation.benchmark import load_methods, run_benchmark
+    from molmeta.evaluation.protocol import SUPPORT_SIZES
+    from molmeta.evaluation.report import make_folder
 
-    without_training = {name: kind for name, kind in LEARNERS.items() if not kind.trainable}
-    if unknown := [name for name in baselines if name not in without_training]:
-        known = ", ".join(without_training)
-        raise ConfigError(f"There is no baseline {unknown[0]!r}; known are {known}.")
+    if predictions and output is None:
+        raise ConfigError("--predictions needs the folder to keep them in: add --output.")
     chosen = pick_device(device)
     if threads:
         torch.set_num_threads(threads)
-    learners: dict[str, Learner] = {}
-    for name in baselines:
-        kind = without_training[name]
-        learners[name] = kind(EncoderConfig(), kind.Config())
+    # By its whole path: every run calls its model model.molmeta.
+    named = {str(path): path for path in models}
     if not models and not baselines:
-        checkpoint = load_checkpoint(shipped_model_path(), device=chosen, memory=memory)
-        learners["shipped"] = checkpoint.learner
-    for path in models:
-        # By its whole path: every run calls its model model.molmeta.
-        learners[str(path)] = load_checkpoint(path, device=chosen, memory=memory).learner
-    store = open_store(assays).to(chosen)
-    results = {}
-    for name, learner in learners.items():
-        tasks = run_protocol(learner, store, support_sizes or SUPPORT_SIZES, range(runs))
-        progress = tqdm(tasks, desc=name, total=len(store), unit="task", disable=None)
-        results[name] = [draw for task in progress for draw in task]
+        named["shipped"] = shipped_model_path()
+    methods = load_methods(named, baselines, memories=(memory,), device=chosen)
     if output:
-        about = {
-            "protocol": protocol,
-            "assays_sha256": store.sha256,
-            "runs": runs,
-            "memory": memory,
-        }
-        write_results(output, results, about)
-    click.echo(table_of(results))
+        make_folder(output)
+    results = run_benchmark(
+        assays,
+        methods,
+        support_sizes=support_sizes or SUPPORT_SIZES,
+        runs=range(runs),
+        strata=strata,
+        train_assays=train_assays,
+        published=published,
+        device=chosen,
+        workers=workers,
+        values=values,
+    )
+    if output:
+        about = {"protocol": protocol, "values": values, "runs": runs, "memory": memory}
+        results.write(output, about, keep_predictions=predictions)
+    click.echo(results.tables())

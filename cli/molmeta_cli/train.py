@@ -19,8 +19,11 @@ import click
 )
 @click.option(
     "--valid",
+    "folds",
     type=click.Path(path_type=Path),
-    help="Meta-valid assays; the weights that do best on them are kept.",
+    multiple=True,
+    help="Meta-valid assays; the weights that do best on them are kept. May be repeated: each "
+    "file is measured by itself.",
 )
 @click.option(
     "--config",
@@ -53,7 +56,7 @@ import click
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that featurise; all cores.")
 def command(
     data: Path,
-    valid: Path | None,
+    folds: tuple[Path, ...],
     config_path: Path,
     output: Path,
     name: str,
@@ -66,8 +69,9 @@ def command(
     """Meta-train a learner over many assays; the result is OUTPUT/model.molmeta."""
     import torch
 
-    from molmeta.assays.store import open_store
+    from molmeta.assays.store import join_stores, open_store
     from molmeta.device import pick_device
+    from molmeta.errors import ConfigError
     from molmeta.training.config import read_config
     from molmeta.training.folds import check_folds
     from molmeta.training.outer_loop import train
@@ -80,12 +84,15 @@ def command(
     if threads:
         torch.set_num_threads(threads)
     store = open_store(data, workers).to(chosen)
-    held_out = open_store(valid, workers).to(chosen) if valid else None
+    valid = {path.stem: open_store(path, workers).to(chosen) for path in folds}
+    if len(valid) < len(folds):
+        raise ConfigError("Files of --valid need names that differ: the measures go by them.")
+    held_out = join_stores(list(valid.values())) if valid else None
     if held_out is not None:
         shared = check_folds(store, held_out, allow_overlap=allow_overlap)
         tell(shared, quiet=not leads_group())
     learner = train(config, store, held_out, output, chosen)
     if not leads_group():
         return
-    model = publish(learner, config, store, held_out, output, data_name=name, licence=licence)
+    model = publish(learner, config, store, valid, output, data_name=name, licence=licence)
     click.echo(str(model))

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -99,6 +100,31 @@ def build_store(table: pa.Table, workers: int | None = None) -> AssayStore:
     if not rows.num_rows:
         raise InputError("The table has no rows.")
     return _store_of(rows, sha256, None, workers)
+
+
+def join_stores(stores: Sequence[AssayStore]) -> AssayStore:
+    """All tasks of several stores in one, their molecules one store after another.
+
+    Raises:
+        InputError: an assay id is in two of them.
+    """
+    if len(stores) == 1:
+        return stores[0]
+    tasks: list[Task] = []
+    first = 0
+    for store in stores:
+        tasks += [replace(task, molecules=task.molecules + first) for task in store]
+        first += len(store.molecules)
+    repeated = [name for name, n in Counter(task.assay_id for task in tasks).items() if n > 1]
+    if repeated:
+        raise InputError(f"Assay {repeated[0]} is in two of the files that are to be joined.")
+    return AssayStore(
+        tasks=tuple(tasks),
+        molecules=concatenate([store.molecules for store in stores]),
+        rejected={text: why for store in stores for text, why in store.rejected.items()},
+        sha256=hashlib.sha256("".join(store.sha256 for store in stores).encode()).hexdigest(),
+        smiles=tuple(text for store in stores for text in store.smiles),
+    )
 
 
 def _store_of(table: pa.Table, sha256: str, cache: Path | None, workers: int | None) -> AssayStore:

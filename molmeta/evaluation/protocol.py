@@ -4,19 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from molmeta.assays.episodes import official_draw
 from molmeta.assays.store import AssayStore
 from molmeta.assays.task import LabeledMolecules, Task
-from molmeta.evaluation.metrics import METRICS
-from molmeta.learners.base import HeadLearner, Learner, Prediction
+from molmeta.evaluation.metrics import METRICS, Array
+from molmeta.learners.base import HeadLearner, Learner
 
 SUPPORT_SIZES = (16, 32, 64, 128, 256)
 N_RUNS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPredictions:
+    """What a draw's query was predicted to be, molecule by molecule."""
+
+    rows: NDArray[np.int32]
+    """[n_query]: position of each molecule in its assay, in file order; all others are support."""
+    labels: NDArray[np.float32]
+    """[n_query]; 1 is active and 0 inactive."""
+    logits: NDArray[np.float32]
+    """[n_query]."""
+
+    @property
+    def probabilities(self) -> Array:
+        """Of being active: [n_query]."""
+        # Ranked in double precision: float32 probabilities near 0 and 1 would tie.
+        return torch.sigmoid(torch.from_numpy(self.logits).double()).numpy()
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """What is kept of each molecule, by name: [n_query] each."""
+        return {
+            "label": self.labels.astype(np.int8),
+            "logit": self.logits,
+            "probability": self.probabilities.astype(np.float32),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class QueryValues:
+    """The same where values were predicted."""
+
+    rows: NDArray[np.int32]
+    """[n_query]: position of each molecule in its assay."""
+    values: NDArray[np.float32]
+    """[n_query], as published: minus log10 molar."""
+    relations: NDArray[np.int8]
+    """[n_query]; 0 measured, 1 the truth is higher, -1 it is lower."""
+    means: NDArray[np.float32]
+    """[n_query], predicted."""
+    deviations: NDArray[np.float32]
+    """[n_query], predicted: of a measurement around the mean."""
+    low: NDArray[np.float32]
+    """[n_query], lower end of the 90 % interval."""
+    high: NDArray[np.float32]
+    """[n_query], its upper end."""
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """What is kept of each molecule, by name: [n_query] each."""
+        return {
+            "log_value": self.values,
+            "relation": self.relations,
+            "mean": self.means,
+            "deviation": self.deviations,
+            "low": self.low,
+            "high": self.high,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +89,9 @@ class DrawResult:
     share_active: float
     """Of the query."""
     metrics: dict[str, float]
-    """By name in METRICS; NaN where undefined."""
+    """By name in METRICS or VALUE_METRICS; NaN where undefined."""
+    predictions: QueryPredictions | QueryValues | None = None
+    """None where a protocol keeps only the metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +122,24 @@ def run_protocol(
     """
     learner.eval()
     for task in store:
-        yield _run_task(learner, store, task, support_sizes, runs)
+        yield run_task(learner, store, task, support_sizes, runs)
 
 
-def summarize(results: Iterable[DrawResult], metric: str = "delta_auprc") -> dict[int, Summary]:
-    """Mean and standard error of `metric` by support size, ascending."""
-    values: dict[int, dict[str, list[float]]] = {}
-    for result in results:
-        by_task = values.setdefault(result.support_size, {})
-        by_task.setdefault(result.assay_id, []).append(result.metrics[metric])
-    summaries = {}
-    for size in sorted(values):
-        draws = [np.array(v) for v in values[size].values()]
-        means = np.array([np.nanmean(v) for v in draws if not np.isnan(v).all()])
-        n = len(means)
-        summaries[size] = Summary(
-            mean=float(means.mean()) if n else float("nan"),
-            standard_error=float(means.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan"),
-            n_tasks=n,
-            n_undefined=int(sum(np.isnan(v).sum() for v in draws)),
-        )
-    return summaries
-
-
-def _run_task(
+def run_task(
     learner: Learner,
     store: AssayStore,
     task: Task,
     support_sizes: Sequence[int],
     runs: Sequence[int],
 ) -> list[DrawResult]:
+    """All draws of `task`, one of the store's; the learner is in evaluation mode already."""
     device = store.molecules.device
     molecules = store.molecules.gather(task.molecules.to(device))
     labels = task.labels.to(device)
     with torch.no_grad():
-        embedded = learner.embed(molecules) if isinstance(learner, HeadLearner) else None
+        embedded = (
+            learner.embed(molecules).tabulated() if isinstance(learner, HeadLearner) else None
+        )
     results = []
     for size in support_sizes:
         for run in runs:
@@ -113,21 +157,84 @@ def _run_task(
                 )
                 with torch.no_grad():
                     prediction = predictor(molecules.gather(query))
-            results.append(_score(task.assay_id, size, run, labels[query], prediction))
+            results.append(_score(task, size, run, draw[1], prediction.logit))
     return results
 
 
+def task_means(
+    results: Iterable[DrawResult], metric: str = "delta_auprc"
+) -> dict[int, dict[str, float]]:
+    """Support size, ascending -> assay -> mean of `metric` over the draws that have a value.
+
+    An assay without any defined draw is left out.
+    """
+    defined: dict[int, dict[str, list[float]]] = {}
+    for result in results:
+        of_task = defined.setdefault(result.support_size, {})
+        if not np.isnan(result.metrics[metric]):
+            of_task.setdefault(result.assay_id, []).append(result.metrics[metric])
+    return {
+        size: {assay: float(np.mean(values)) for assay, values in defined[size].items()}
+        for size in sorted(defined)
+    }
+
+
+def summarize(results: Iterable[DrawResult], metric: str = "delta_auprc") -> dict[int, Summary]:
+    """Mean and standard error of `metric` by support size, ascending."""
+    results = list(results)
+    summaries = {}
+    for size, of_task in task_means(results, metric).items():
+        means = np.array(list(of_task.values()))
+        n = len(means)
+        summaries[size] = Summary(
+            mean=float(means.mean()) if n else float("nan"),
+            standard_error=float(means.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan"),
+            n_tasks=n,
+            n_undefined=sum(
+                r.support_size == size and bool(np.isnan(r.metrics[metric])) for r in results
+            ),
+        )
+    return summaries
+
+
+def pool(results: Iterable[DrawResult], metric: str) -> dict[int, Summary]:
+    """`metric` of all query molecules of all tasks and draws together, by support size, ascending.
+
+    A calibration error over one query of 50 molecules is mostly the noise of its bins; over
+    all of them it says whether a probability of 0.7 comes true seven times in ten. Results
+    without predicted classes are left out.
+    """
+    parts: dict[int, dict[str, list[QueryPredictions]]] = {}
+    for result in results:
+        if isinstance(result.predictions, QueryPredictions):
+            of_task = parts.setdefault(result.support_size, {})
+            of_task.setdefault(result.assay_id, []).append(result.predictions)
+    pooled = {}
+    for size in sorted(parts):
+        draws = [draw for of_task in parts[size].values() for draw in of_task]
+        labels = np.concatenate([draw.labels for draw in draws]).astype(np.float64)
+        probabilities = np.concatenate([draw.probabilities for draw in draws])
+        value = METRICS[metric](labels, probabilities)
+        pooled[size] = Summary(value, float("nan"), len(parts[size]), int(np.isnan(value)))
+    return pooled
+
+
 def _score(
-    assay_id: str, support_size: int, run: int, labels: Tensor, prediction: Prediction
+    task: Task, support_size: int, run: int, query: NDArray[np.int64], logits: Tensor
 ) -> DrawResult:
-    truth = labels.double().cpu().numpy()
-    # Ranked in double precision: float32 probabilities near 0 and 1 would tie.
-    probabilities = torch.sigmoid(prediction.logit.detach().double()).cpu().numpy()
+    predictions = QueryPredictions(
+        rows=query.astype(np.int32),
+        labels=task.labels.numpy()[query],
+        logits=logits.float().cpu().numpy(),
+    )
+    labels = predictions.labels.astype(np.float64)
+    probabilities = predictions.probabilities
     return DrawResult(
-        assay_id=assay_id,
+        assay_id=task.assay_id,
         support_size=support_size,
         run=run,
-        n_query=len(truth),
-        share_active=float(truth.mean()),
-        metrics={name: metric(truth, probabilities) for name, metric in METRICS.items()},
+        n_query=len(query),
+        share_active=float(labels.mean()),
+        metrics={name: metric(labels, probabilities) for name, metric in METRICS.items()},
+        predictions=predictions,
     )

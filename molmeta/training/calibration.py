@@ -7,8 +7,9 @@ for those is cross-fitted: each assay is judged with settings that were fitted o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +18,12 @@ from tqdm import tqdm
 
 from molmeta.assays.episodes import can_split, random_split
 from molmeta.assays.store import AssayStore
+from molmeta.assays.task import Task
 from molmeta.errors import ConfigError
 from molmeta.evaluation.protocol import DrawResult, run_protocol
+from molmeta.evaluation.value_protocol import has_values, run_value_protocol
 from molmeta.learners.base import Embedded, HeadLearner, Learner
+from molmeta.learners.values import ValueHeadLearner, ValueLearner, teaches_values
 from molmeta.training.schedule import mixed_seed
 
 
@@ -61,6 +65,8 @@ def calibrate(
 ) -> HeadLearner:
     """Fit every parameter of `learner` outside its encoder, in place, by the episodes' loss.
 
+    Settings of values are fitted after those of classes, where assays have values.
+
     Args:
         learner: in evaluation mode, with its memory.
         valid: assays that the encoder was not trained on.
@@ -79,26 +85,68 @@ def calibrate(
     if not len(valid):
         raise ConfigError("No validation assay to calibrate on can be split: set steps to 0.")
     embedded = _embed_tasks(learner, valid)
-    parameters = head_parameters(learner)
-    optimizer = torch.optim.Adam(parameters.values(), lr=config.learning_rate)
-    rng = np.random.default_rng(mixed_seed(seed, len(valid)))
+    _lower(_class_loss, learner, valid.tasks, embedded, config, seed)
+    if isinstance(learner, ValueHeadLearner):
+        tasks, molecules = [], []
+        for task, of_task in zip(valid, embedded, strict=True):
+            if has_values(task):
+                # With its bounds, and with these taken for values, as many published tables do.
+                tasks += [task, replace(task, relations=torch.zeros_like(task.relations))]
+                molecules += [of_task, of_task]
+        if tasks:
+            _lower(_value_loss, learner, tasks, molecules, config, seed)
+    return learner
+
+
+EpisodeLoss = Callable[[Any, Embedded, Task, Tensor, Tensor], Tensor | None]
+"""Of a learner with its memory or without, a task and its encoded molecules, support rows and query
+rows; None where the support teaches nothing."""
+
+
+def _class_loss(
+    learner: HeadLearner, embedded: Embedded, task: Task, support: Tensor, query: Tensor
+) -> Tensor:
+    labels = task.labels.to(embedded.vectors.device)
+    head = learner.fit_head(embedded.gather(support), labels[support])
+    logits = head(embedded.gather(query)).logit
+    return nn.functional.binary_cross_entropy_with_logits(logits, labels[query])
+
+
+def _value_loss(
+    learner: ValueHeadLearner, embedded: Embedded, task: Task, support: Tensor, query: Tensor
+) -> Tensor | None:
+    values = task.log_values.to(embedded.vectors.device)
+    relations = task.relations.to(values.device)
+    if not teaches_values(values[support], relations[support]):
+        return None
+    head = learner.fit_value_head(embedded.gather(support), values[support], relations[support])
+    return -head(embedded.gather(query)).log_density(values[query], relations[query]).mean()
+
+
+def _lower(
+    loss_of: EpisodeLoss,
+    learner: HeadLearner,
+    tasks: Sequence[Task],
+    embedded: Sequence[Embedded],
+    config: CalibrationConfig,
+    seed: int,
+) -> None:
+    """Descend the mean loss of random episodes, in place."""
+    optimizer = torch.optim.Adam(head_parameters(learner).values(), lr=config.learning_rate)
+    rng = np.random.default_rng(mixed_seed(seed, len(tasks)))
     memory = learner.memory
     for _ in tqdm(range(config.steps), desc="calibrate", unit="step", disable=None):
         optimizer.zero_grad(set_to_none=True)
-        for place in rng.integers(len(valid), size=config.tasks_per_step):
-            task = valid.tasks[place]
+        for place in rng.integers(len(tasks), size=config.tasks_per_step):
             size = int(rng.choice(config.support_sizes))
-            rows = random_split(task, size, config.query_size, rng)
-            support, query = (r.to(valid.molecules.device) for r in rows)
-            labels = task.labels.to(valid.molecules.device)
+            rows = random_split(tasks[place], size, config.query_size, rng)
+            support, query = (r.to(embedded[place].vectors.device) for r in rows)
             learner.memory = None if rng.random() < config.memory_dropout else memory
-            head = learner.fit_head(embedded[place].gather(support), labels[support])
-            logits = head(embedded[place].gather(query)).logit
-            loss = nn.functional.binary_cross_entropy_with_logits(logits, labels[query])
-            (loss / config.tasks_per_step).backward()  # type: ignore[no-untyped-call]
+            loss = loss_of(learner, embedded[place], tasks[place], support, query)
+            if loss is not None:
+                (loss / config.tasks_per_step).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     learner.memory = memory
-    return learner
 
 
 def cross_fitted(
@@ -107,23 +155,29 @@ def cross_fitted(
     config: CalibrationConfig,
     seed: int,
     support_sizes: Sequence[int],
-) -> list[DrawResult]:
+) -> tuple[list[DrawResult], list[DrawResult]]:
     """Results of the whole protocol, each assay judged by a head fitted on the other folds.
 
     The learner's parameters are as before when it returns.
+
+    Returns:
+        Of classes, and of values where the learner predicts them and assays have them.
     """
     before = {name: p.detach().clone() for name, p in learner.named_parameters()}
-    results = []
+    classes, values = [], []
     for fold in range(config.folds):
-        inside = [task for place, task in enumerate(valid) if place % config.folds == fold]
+        inside = replace(valid, tasks=tuple(valid.tasks[fold :: config.folds]))
         outside = [task for place, task in enumerate(valid) if place % config.folds != fold]
         calibrate(learner, replace(valid, tasks=tuple(outside)), config, seed)
-        for task in run_protocol(learner, replace(valid, tasks=tuple(inside)), support_sizes):
-            results.extend(task)
+        for task in run_protocol(learner, inside, support_sizes):
+            classes.extend(task)
+        if isinstance(learner, ValueLearner):
+            for task in run_value_protocol(learner, inside, support_sizes):
+                values.extend(task)
         with torch.no_grad():
             for name, parameter in learner.named_parameters():
                 parameter.copy_(before[name])
-    return results
+    return classes, values
 
 
 def head_parameters(learner: HeadLearner) -> dict[str, nn.Parameter]:

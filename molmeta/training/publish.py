@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
 import molmeta
-from molmeta.assays.store import AssayStore
+from molmeta.assays.store import AssayStore, join_stores
 from molmeta.checkpoint import Checkpoint, Provenance, save_checkpoint
 from molmeta.evaluation.protocol import SUPPORT_SIZES, DrawResult, run_protocol, summarize
 from molmeta.learners.base import Learner
@@ -25,23 +25,24 @@ def publish(
     learner: Learner,
     config: RunConfig,
     store: AssayStore,
-    valid: AssayStore | None,
+    valid: Mapping[str, AssayStore],
     folder: Path,
     *,
     data_name: str,
     licence: str,
     support_sizes: Sequence[int] = SUPPORT_SIZES,
 ) -> Path:
-    """Measure the learner on `valid` by the whole protocol and write `folder/model.molmeta`.
+    """Measure the learner on each fold of `valid` by the protocol and write `folder/model.molmeta`.
 
     A learner that can use a compound memory gets that of `store`. With `config.calibration` the
-    head is fitted on `valid`, and the measure is cross-fitted.
+    head is fitted on all folds of `valid` together, and the measure is cross-fitted.
 
     Args:
         learner: with its final weights.
         config: of the run.
         store: the meta-train assays; the keys of their molecules go into the file.
-        valid: assays that were not trained on; without them the file holds no metrics.
+        valid: folds of assays that were not trained on, by name; without any the file holds no
+            metrics.
         folder: of the run.
         data_name: of the meta-train assays.
         licence: of the meta-train assays.
@@ -56,14 +57,24 @@ def publish(
     if learner.uses_memory:
         learner.memory = CompoundMemory.of(store)
     metrics: dict[str, float] = {}
-    if valid is not None and config.calibration.steps:
-        results = cross_fitted(learner, valid, config.calibration, config.seed, support_sizes)
-        metrics = _means(results)
-        calibrate(learner, valid, config.calibration, config.seed)
-    elif valid is not None:
-        tasks = run_protocol(learner, valid, support_sizes)
-        progress = tqdm(tasks, desc="measure", total=len(valid), unit="task", disable=None)
-        metrics = _means([draw for task in progress for draw in task])
+    classes: list[DrawResult] = []
+    values: list[DrawResult] = []
+    if valid and config.calibration.steps:
+        everything = join_stores(list(valid.values()))
+        classes, values = cross_fitted(
+            learner, everything, config.calibration, config.seed, support_sizes
+        )
+        calibrate(learner, everything, config.calibration, config.seed)
+    else:
+        for fold in valid.values():
+            tasks = run_protocol(learner, fold, support_sizes)
+            progress = tqdm(tasks, desc="measure", total=len(fold), unit="task", disable=None)
+            classes += [draw for task in progress for draw in task]
+    for name, fold in valid.items():
+        assays = {task.assay_id for task in fold}
+        metrics |= _means(name, "delta_auprc", [d for d in classes if d.assay_id in assays])
+        for metric in ("r2", "coverage"):
+            metrics |= _means(name, metric, [d for d in values if d.assay_id in assays])
     checkpoint = Checkpoint(
         learner=learner.cpu(),
         provenance=Provenance(
@@ -82,9 +93,9 @@ def publish(
     return folder / MODEL
 
 
-def _means(results: Sequence[DrawResult]) -> dict[str, float]:
+def _means(fold: str, metric: str, results: Sequence[DrawResult]) -> dict[str, float]:
     metrics = {}
-    for size, summary in summarize(results).items():
-        metrics[f"valid_delta_auprc_{size}"] = summary.mean
-        metrics[f"valid_delta_auprc_{size}_se"] = summary.standard_error
+    for size, summary in summarize(results, metric).items():
+        metrics[f"{fold}_{metric}_{size}"] = summary.mean
+        metrics[f"{fold}_{metric}_{size}_se"] = summary.standard_error
     return metrics

@@ -48,6 +48,13 @@ def test_roc_auc_counts_the_pairs_in_the_right_order(drawn):
     assert roc_auc(LABELS, PROBABILITIES) == pytest.approx(5 / 6)
 
 
+def test_ranking_metrics_are_scikit_learns(drawn):
+    labels, probabilities = drawn
+    expected = sk.average_precision_score(labels, probabilities) - labels.mean()
+    assert delta_auprc(labels, probabilities) == pytest.approx(expected, abs=1e-12)
+    assert roc_auc(labels, probabilities) == pytest.approx(sk.roc_auc_score(labels, probabilities))
+
+
 def test_balanced_accuracy_is_scikit_learns(drawn):
     labels, probabilities = drawn
     expected = sk.balanced_accuracy_score(labels, probabilities >= 0.5)

@@ -1,21 +1,38 @@
 """The FS-Mol protocol: which draws are made, what learners are given, how results are averaged."""
 
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
+from rdkit import Chem
+from rdkit.Chem import rdFingerprintGenerator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import StratifiedShuffleSplit
 
 from molmeta.assays.episodes import official_draw
-from molmeta.assays.store import AssayStore
+from molmeta.assays.store import AssayStore, open_store
 from molmeta.assays.task import LabeledMolecules
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.config import EncoderConfig
-from molmeta.evaluation.metrics import METRICS, delta_auprc
-from molmeta.evaluation.protocol import DrawResult, run_protocol, summarize
+from molmeta.evaluation.metrics import METRICS, calibration_error, delta_auprc
+from molmeta.evaluation.protocol import (
+    DrawResult,
+    QueryPredictions,
+    pool,
+    run_protocol,
+    summarize,
+    task_means,
+)
 from molmeta.learners.base import Learner, Prediction, Predictor
 from molmeta.learners.protonet import ProtoNet, ProtoNetConfig
+from molmeta.learners.registry import LEARNERS
 
 ENCODER = EncoderConfig(graph_layers=1, graph_width=8, ecfp_bits=64, hidden=16, dim=8)
 
@@ -115,6 +132,122 @@ def test_encoding_a_task_once_gives_what_adapting_to_each_draw_gives(store):
         assert (left.assay_id, left.run, left.n_query) == (right.assay_id, right.run, right.n_query)
         assert left.metrics["brier"] == pytest.approx(right.metrics["brier"], abs=1e-6)
         assert left.metrics["roc_auc"] == pytest.approx(right.metrics["roc_auc"], abs=1e-3)
+
+
+def average_precision_by_hand(labels: list[int], scores: list[float]) -> float:
+    """Mean over the actives of the share of actives among all that score at least as high."""
+    precisions = []
+    for label, score in zip(labels, scores, strict=True):
+        if label == 1:
+            above = [other for other, s in zip(labels, scores, strict=True) if s >= score]
+            precisions.append(sum(above) / len(above))
+    return sum(precisions) / len(precisions)
+
+
+def test_per_task_results_are_those_of_an_independent_protocol(store):
+    results = flat(Recorder(), store, 16, 32, runs=range(4))
+    for size in (16, 32):
+        expected = {}
+        for task in store:
+            labels = task.labels.int().tolist()
+            keys = store.molecules.keys[task.molecules].tolist()
+            # Actives first, then inactives, each in file order.
+            order = sorted(range(len(labels)), key=lambda i: 1 - labels[i])
+            strata = [1 - labels[i] for i in order]
+            draws = []
+            for run in range(4):
+                splitter = StratifiedShuffleSplit(
+                    1, train_size=size, test_size=len(labels) - size, random_state=run
+                )
+                _, query = next(splitter.split(order, strata))
+                truth = [labels[order[i]] for i in query]
+                scores = [keys[order[i]] for i in query]
+                share = sum(truth) / len(truth)
+                draws.append(average_precision_by_hand(truth, scores) - share)
+            expected[task.assay_id] = sum(draws) / len(draws)
+        assert task_means(results)[size] == pytest.approx(expected, abs=1e-9)
+        figures = list(expected.values())
+        mean = sum(figures) / len(figures)
+        variance = sum((f - mean) ** 2 for f in figures) / (len(figures) - 1)
+        summary = summarize(results)[size]
+        assert summary.mean == pytest.approx(mean)
+        assert summary.standard_error == pytest.approx(math.sqrt(variance / len(figures)))
+
+
+def test_real_assays_give_what_rdkit_and_scikit_learn_give_on_the_published_draws(
+    shared_data: Path, tmp_path: Path
+):
+    draws = json.loads((shared_data / "fsmol/official_draws.json").read_text())
+    draws = [draw for draw in draws if draw["run"] == 0]
+    names = sorted({draw["assay_id"] for draw in draws})
+    table = pq.read_table(
+        shared_data / "fsmol/valid.parquet", columns=["assay_id", "smiles", "label"]
+    ).to_pandas()
+    table = table[table.assay_id.isin(names)]
+    pq.write_table(pa.Table.from_pandas(table), tmp_path / "assays.parquet")
+
+    kind = LEARNERS["logistic_regression"]
+    store = open_store(tmp_path / "assays.parquet", workers=1)
+    results = flat(kind(ENCODER, kind.Config()), store, 16, 64, runs=range(1))
+    found = {(r.assay_id, r.support_size): r.metrics["delta_auprc"] for r in results}
+    assert len(found) == len(draws) == 2 * len(names)
+    morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    compared = 0
+    for draw in draws:
+        of = table[table.assay_id == draw["assay_id"]]
+        labels = of.label.to_numpy()
+        mols = [Chem.MolFromSmiles(smiles) for smiles in of.smiles]
+        if None in mols:
+            continue  # phosphorus of valence 7, which the intake reads in its own way
+        counts = np.array([morgan.GetCountFingerprintAsNumPy(mol) for mol in mols], float)
+        support = np.array(draw["support"])
+        query = np.setdiff1d(np.arange(len(labels)), support)
+        model = LogisticRegression(max_iter=1000).fit(counts[support], labels[support])
+        scores = model.decision_function(counts[query])
+        expected = average_precision_score(labels[query], scores) - labels[query].mean()
+        assert found[draw["assay_id"], draw["support_size"]] == pytest.approx(expected, abs=2e-3)
+        compared += 1
+    assert compared >= 2
+
+
+def test_predictions_name_the_query_rows_with_their_labels_and_logits(store):
+    recorder = Recorder()
+    for result in flat(recorder, only(store, "A"), 16):
+        kept = result.predictions
+        task = store.tasks[0]
+        draw = official_draw(task.labels, 16, result.run)
+        assert draw is not None
+        np.testing.assert_array_equal(kept.rows, draw[1])
+        np.testing.assert_array_equal(kept.labels, task.labels.numpy()[draw[1]])
+        keys = store.molecules.keys[task.molecules].double().numpy()[draw[1]]
+        np.testing.assert_allclose(kept.logits, keys / 2.0**60, rtol=1e-6)
+        found = delta_auprc(kept.labels.astype(float), kept.probabilities)
+        assert found == result.metrics["delta_auprc"]
+
+
+def test_pooled_calibration_sees_all_query_molecules_of_a_size_as_one():
+    def judged(assay: str, size: int, labels: list[int], logits: list[float]) -> DrawResult:
+        kept = QueryPredictions(
+            np.arange(len(labels), dtype=np.int32),
+            np.array(labels, dtype=np.float32),
+            np.array(logits, dtype=np.float32),
+        )
+        return DrawResult(assay, size, 0, len(labels), 0.5, {}, kept)
+
+    sure, unsure = math.log(0.75 / 0.25), 0.0
+    results = [
+        judged("A", 16, [1, 1], [sure, sure]),
+        judged("B", 16, [1, 0, 1, 0], [sure, sure, unsure, unsure]),
+        judged("C", 64, [1], [unsure]),
+        replace(result("D", 0, 0.3)),  # keeps no predictions
+    ]
+    pooled = pool(results, "calibration_error")
+    # Each draw of two is .25 off by itself; of the four called at .75, three are active.
+    assert pooled[16].mean == pytest.approx(0.0, abs=1e-6)
+    assert calibration_error(np.ones(2), np.full(2, 0.75)) == pytest.approx(0.25)
+    assert pooled[16].n_tasks == 2
+    assert pooled[64].mean == pytest.approx(0.5)
+    assert math.isnan(pooled[16].standard_error)
 
 
 def result(assay: str, run: int, value: float, size: int = 16) -> DrawResult:

@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from molmeta.errors import OutputError
+from molmeta.evaluation.comparison import compare_all
 from molmeta.evaluation.metrics import METRICS
-from molmeta.evaluation.protocol import DrawResult
-from molmeta.evaluation.report import table_of, write_results
+from molmeta.evaluation.protocol import DrawResult, task_means
+from molmeta.evaluation.report import table_of, table_of_comparisons, write_results
 
 
 def _draw(assay: str, run: int, value: float, size: int = 16) -> DrawResult:
@@ -30,7 +31,7 @@ def test_the_table_averages_draws_within_a_task_before_tasks() -> None:
 
 def test_a_size_that_a_method_lacks_is_a_dash() -> None:
     results = {**RESULTS, "other": [_draw("A", 0, 0.5, size=64)]}
-    assert table_of(results).splitlines()[2].split() == ["other", "-", "0.500", "±", "nan", "(1)"]
+    assert table_of(results).splitlines()[2].split() == ["other", "-", "0.500", "(1)"]
 
 
 def test_every_draw_is_a_row_and_nan_is_null_in_json(tmp_path: Path) -> None:
@@ -48,6 +49,40 @@ def test_every_draw_is_a_row_and_nan_is_null_in_json(tmp_path: Path) -> None:
     cell = summary["results"]["ours"]["delta_auprc"]["16"]
     assert cell["mean"] == pytest.approx(0.3)
     assert (cell["n_tasks"], cell["n_undefined"]) == (2, 1)
+
+
+def test_assays_can_be_counted_alone() -> None:
+    assert table_of(RESULTS, assays={"A"}).splitlines()[1].split() == ["ours", "0.200", "(1)"]
+
+
+def test_draws_without_a_value_are_told_below_the_table() -> None:
+    results = {"ours": [*RESULTS["ours"], _draw("C", 0, math.nan)]}
+    assert "Draws without a defined value, left out: 1." in table_of(results)
+
+
+def test_files_of_an_earlier_run_do_not_stay_beside_new_ones(tmp_path: Path) -> None:
+    strata = {"A": "novel", "B": "known"}
+    write_results(tmp_path, RESULTS, {}, strata=strata)
+    assert pq.read_table(tmp_path / "strata.parquet").num_rows == 2
+    write_results(tmp_path, RESULTS, {})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["draws.parquet", "summary.json"]
+
+
+def test_comparisons_are_a_row_each_and_a_line_a_pair(tmp_path: Path) -> None:
+    other = [_draw("A", 0, 0.1), _draw("B", 0, 0.1)]
+    means = {name: task_means(draws) for name, draws in {**RESULTS, "other": other}.items()}
+    comparisons = compare_all(means, {"theirs": {16: {"A": 0.5}}})
+    write_results(tmp_path, RESULTS, {}, comparisons=comparisons)
+    rows = pq.read_table(tmp_path / "comparison.parquet").to_pylist()
+    assert [(row["method"], row["other"], row["n_tasks"]) for row in rows] == [
+        ("ours", "other", 2),
+        ("ours", "theirs", 1),
+        ("other", "theirs", 1),
+    ]
+    lines = table_of_comparisons(comparisons).splitlines()
+    # Differences .1 and .3.
+    assert lines[1].startswith("ours    other   +0.200 ± 0.100, p = ")
+    assert lines[2].split()[2] == "-0.300,"
 
 
 def test_results_that_cannot_be_written_are_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from molmeta.assays.store import AssayStore
 from molmeta.errors import ConfigError
 from molmeta.evaluation.protocol import run_protocol
+from molmeta.evaluation.value_protocol import run_value_protocol
 from molmeta.learners.base import HeadLearner
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.registry import LEARNERS
@@ -101,7 +102,7 @@ def test_no_assay_is_judged_by_a_head_that_was_fitted_on_it(
     monkeypatch.setattr(calibration, "calibrate", note_fit)
     monkeypatch.setattr(calibration, "run_protocol", note_judge)
     before = {n: p.detach().clone() for n, p in learner.named_parameters()}
-    results = cross_fitted(learner, learnable, CONFIG, 0, (8,))
+    results, _ = cross_fitted(learner, learnable, CONFIG, 0, (8,))
     assert sorted(judged) == sorted(task.assay_id for task in learnable)
     assert {d.assay_id for d in results} == set(judged)
     assert all(torch.equal(before[n], p) for n, p in learner.named_parameters())
@@ -144,3 +145,47 @@ def test_a_run_that_could_not_be_calibrated_is_refused_at_its_start(
     config = replace(tiny_config("protonet"), calibration=CONFIG)
     with pytest.raises(ConfigError, match="needs validation assays"):
         train(config, learnable, None, tmp_path, torch.device("cpu"))
+
+
+@pytest.fixture
+def measured(learnable: AssayStore) -> AssayStore:
+    """The learnable assays with values, half a unit higher where active, and some bounds."""
+    tasks = []
+    for one in learnable:
+        values = 5 + one.labels / 2 + torch.linspace(0, 1, len(one))
+        relations = torch.where(torch.arange(len(one)) % 9 == 0, -1, 0).to(torch.int8)
+        tasks.append(replace(one, log_values=values, relations=relations))
+    return replace(learnable, tasks=tuple(tasks))
+
+
+def test_settings_of_values_are_fitted_where_assays_have_values(
+    learnable: AssayStore, measured: AssayStore
+) -> None:
+    name = "value_settings.noise"
+    before = _learner("deepkernel").get_parameter(name)
+    for store, moves in ((learnable, False), (measured, True)):
+        learner = calibrate(_learner("deepkernel"), store, CONFIG, seed=0)
+        assert torch.equal(before, learner.get_parameter(name)) != moves
+
+
+def test_intervals_get_better(measured: AssayStore) -> None:
+    learner = _learner("deepkernel")
+    # Noise of four times the values' own deviation: intervals that hold everything.
+    with torch.no_grad():
+        learner.get_parameter("value_settings.noise")[0] = 3.0
+
+    def coverage() -> float:
+        results = [d for one in run_value_protocol(learner, measured, (8,)) for d in one]
+        return float(np.mean([d.metrics["coverage"] for d in results]))
+
+    before = coverage()
+    calibrate(learner, measured, replace(CONFIG, steps=40, learning_rate=0.1), seed=0)
+    assert abs(coverage() - 0.9) < abs(before - 0.9) - 0.05
+
+
+def test_values_are_judged_cross_fitted_too(measured: AssayStore) -> None:
+    config = replace(CONFIG, steps=1)
+    classes, values = cross_fitted(_learner("deepkernel"), measured, config, 0, (8,))
+    assert {d.assay_id for d in values} == {d.assay_id for d in classes}
+    assert all("r2" in d.metrics for d in values)
+    assert cross_fitted(_learner("protonet"), measured, config, 0, (8,))[1] == []

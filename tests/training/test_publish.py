@@ -1,5 +1,6 @@
 """A finished run becomes a model file that says where it comes from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def published(request: pytest.FixtureRequest, learnable: AssayStore, tmp_path: P
     config = tiny_config(request.param, steps=2)
     learner = train(config, learnable, None, tmp_path, torch.device("cpu"))
     return publish(
-        learner, config, learnable, learnable, tmp_path,
+        learner, config, learnable, {"valid": learnable}, tmp_path,
         data_name="drugs", licence="none", support_sizes=(8,),
     )  # fmt: skip
 
@@ -37,3 +38,20 @@ def test_the_model_knows_its_data_and_its_measure(published: Path, learnable: As
 def test_only_a_learner_that_uses_a_memory_gets_one(published: Path) -> None:
     learner = load_checkpoint(published).learner
     assert (learner.memory is not None) == learner.uses_memory
+
+
+def test_each_fold_is_measured_by_itself(learnable: AssayStore, tmp_path: Path) -> None:
+    config = tiny_config("deepkernel", steps=1)
+    learner = train(config, learnable, None, tmp_path, torch.device("cpu"))
+    half = len(learnable) // 2
+    folds = {
+        "early": replace(learnable, tasks=learnable.tasks[:half]),
+        "late": replace(learnable, tasks=learnable.tasks[half:]),
+    }
+    model = publish(
+        learner, config, learnable, folds, tmp_path,
+        data_name="drugs", licence="none", support_sizes=(8,),
+    )  # fmt: skip
+    metrics = load_checkpoint(model).metrics
+    assert {name.partition("_")[0] for name in metrics} == {"early", "late"}
+    assert metrics["early_delta_auprc_8"] != metrics["late_delta_auprc_8"]
