@@ -100,6 +100,9 @@ PairKernel = Callable[[MoleculeBatch, MoleculeBatch], Tensor]
 _TABLE_ROWS = 256
 """Computed at a time, which bounds the memory."""
 
+_LARGEST_TABLE = 5_000
+"""Molecules of the largest task whose pairs are kept: 200 MB for a kernel."""
+
 
 class PairTable:
     """Kernels between all molecules of a task, each computed once for however many draws of it."""
@@ -133,7 +136,12 @@ class Embedded:
     """[n], int64: rows of the table."""
 
     def tabulated(self) -> Embedded:
-        """The same molecules; kernels between parts of them are computed once for all parts."""
+        """The same molecules; kernels between parts of them are computed once for all parts.
+
+        Of more molecules than fit in memory by pairs, kernels are computed anew each time.
+        """
+        if len(self.molecules) > _LARGEST_TABLE:
+            return self
         places = torch.arange(len(self.molecules), device=self.vectors.device)
         return Embedded(self.vectors, self.molecules, PairTable(self.molecules), places)
 

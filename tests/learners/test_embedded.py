@@ -62,3 +62,10 @@ def test_a_deep_kernel_with_a_memory_predicts_the_same_from_a_table(store: Assay
             found.append(head(whole.gather(query)))
     torch.testing.assert_close(found[1].logit, found[0].logit, rtol=0, atol=1e-6)
     torch.testing.assert_close(found[1].deviation, found[0].deviation, rtol=0, atol=1e-6)
+
+
+def test_pairs_of_a_huge_task_are_not_kept(
+    drugs: MoleculeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "_LARGEST_TABLE", len(drugs) - 1)
+    assert Embedded(torch.zeros(len(drugs), 1), drugs).tabulated().table is None
