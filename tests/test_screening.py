@@ -26,6 +26,8 @@ class Kept:
 class ScoresByTable(TargetModel):
     """Gives each text the logit written in it."""
 
+    predicts_values = False
+
     def __init__(self) -> None:
         pass
 

@@ -19,7 +19,7 @@ def delta_auprc(labels: Array, probabilities: Array) -> float:
         labels: [n], 1 active and 0 inactive.
         probabilities: [n]; any increasing function of them gives the same.
     """
-    if not _has_both(labels):
+    if not _can_rank(labels, probabilities):
         return float("nan")
     actives, molecules = _above_each_threshold(labels, probabilities)
     recall = actives / labels.sum()
@@ -29,7 +29,7 @@ def delta_auprc(labels: Array, probabilities: Array) -> float:
 
 def roc_auc(labels: Array, probabilities: Array) -> float:
     """Chance that an active ranks above an inactive, ties counted half."""
-    if not _has_both(labels):
+    if not _can_rank(labels, probabilities):
         return float("nan")
     actives, molecules = _above_each_threshold(labels, probabilities)
     inactives = molecules - actives
@@ -41,7 +41,7 @@ def roc_auc(labels: Array, probabilities: Array) -> float:
 
 def balanced_accuracy(labels: Array, probabilities: Array) -> float:
     """Mean over the two classes of the share classified rightly at probability 0.5."""
-    if not _has_both(labels):
+    if not _can_rank(labels, probabilities):
         return float("nan")
     called = probabilities >= 0.5
     return float((called[labels == 1].mean() + (~called)[labels == 0].mean()) / 2)
@@ -54,7 +54,7 @@ def brier_score(labels: Array, probabilities: Array) -> float:
 
 def calibration_error(labels: Array, probabilities: Array) -> float:
     """Expected calibration error over ten equal-width bins (Guo et al. 2017, eq. 3)."""
-    if not len(labels):
+    if not len(labels) or np.isnan(probabilities).any():
         return float("nan")
     bins = np.minimum((probabilities * N_CALIBRATION_BINS).astype(int), N_CALIBRATION_BINS - 1)
     gaps = np.bincount(bins, labels - probabilities, N_CALIBRATION_BINS)
@@ -70,8 +70,9 @@ METRICS: Final[dict[str, Metric]] = {
 }
 
 
-def _has_both(labels: Array) -> bool:
-    return bool(0 < labels.sum() < len(labels))
+def _can_rank(labels: Array, probabilities: Array) -> bool:
+    """Whether there are both classes, and a number for each molecule: NaN has no rank."""
+    return bool(0 < labels.sum() < len(labels)) and not np.isnan(probabilities).any()
 
 
 def _above_each_threshold(labels: Array, probabilities: Array) -> tuple[Array, Array]:

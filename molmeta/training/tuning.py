@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -173,17 +174,16 @@ def _score(
     order = [int(place) for place in rng.permutation(len(store))]
     shuffled = replace(store, tasks=tuple(store.tasks[place] for place in order))
     scores = []
-    try:
-        for place, score in zip(order, _task_scores(learner, shuffled, config), strict=True):
-            if score is None:
-                continue
-            scores.append(score)
-            trial.report(score, step=place)
-            if trial.should_prune():
-                return None
-    except ValueError as error:  # scikit-learn's, where too long steps give NaN for a score
-        trial.set_user_attr("error", str(error))
-        return None
+    for place, score in zip(order, _task_scores(learner, shuffled, config), strict=True):
+        if score is None:
+            continue
+        if math.isnan(score):  # steps that are too long give scores that are no numbers
+            trial.set_user_attr("error", "gives scores that are no numbers")
+            return None
+        scores.append(score)
+        trial.report(score, step=place)
+        if trial.should_prune():
+            return None
     if not scores:
         raise ConfigError(
             f"No assay has enough actives and inactives for a support of {config.support_sizes}: "
@@ -195,10 +195,13 @@ def _score(
 def _task_scores(
     learner: Learner, store: AssayStore, config: TuningConfig
 ) -> Iterator[float | None]:
-    """Mean ΔAUPRC over the draws of each task; None where it has no draw."""
+    """Mean ΔAUPRC over the draws of each task; None where it has no draw, NaN if one has none."""
     for results in run_protocol(learner, store, config.support_sizes, range(config.runs)):
-        by_size = [summary.mean for summary in summarize(results).values()]
-        yield float(np.mean(by_size)) if by_size else None
+        by_size = summarize(results).values()
+        if any(summary.n_undefined for summary in by_size):
+            yield math.nan
+        else:
+            yield float(np.mean([summary.mean for summary in by_size])) if by_size else None
 
 
 def _propose(trial: optuna.Trial, space: Mapping[str, Range]) -> dict[str, Any]:

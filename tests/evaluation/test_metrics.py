@@ -107,3 +107,9 @@ def test_ranking_metrics_see_the_order_alone(name, drawn):
     labels, probabilities = drawn
     squeezed = 0.5 + probabilities**3 / 100
     assert METRICS[name](labels, squeezed) == pytest.approx(METRICS[name](labels, probabilities))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_scores_that_are_no_numbers_measure_nothing(name: str):
+    # Sorted by value a NaN would stand last, as if it had been predicted.
+    assert math.isnan(METRICS[name](LABELS, np.array([0.9, math.nan, 0.6, 0.3, 0.1])))
