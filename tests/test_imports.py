@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 # From left to right; a room imports itself and what stands before it.
 ORDER = (
     *("errors", "device", "typed_json", "sealed_file", "chem", "assays", "encoders", "learners"),
-    *("checkpoint", "target", "predictor", "screening", "evaluation", "training", "molmeta_cli"),
+    *("checkpoint", "target", "evaluation", "predictor", "screening", "training", "molmeta_cli"),
 )
 # What predicting may do without: each costs import time, memory, or both.
 NOT_FOR_PREDICTION = ("torch_geometric", "optuna", "deepchem", "sklearn", "scipy", "pandas")
