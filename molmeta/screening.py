@@ -18,7 +18,7 @@ from molmeta.target import ScoredRow, TargetModel
 CHUNK: Final = 2_000
 """Rows held at a time; repeated molecules within a chunk are computed once."""
 
-_ABOUT_MOLECULES: Final = ("deviation", "similarity", "in_support", "status", "reason")
+_ABOUT_MOLECULES: Final = ("deviation", "similarity", "in_support", "known", "status", "reason")
 
 APPENDED: Final = ("probability", *_ABOUT_MOLECULES)
 """Columns that follow the input's own; with `top`, "rank" comes before them."""
@@ -159,6 +159,7 @@ def _cells(row: ScoredRow, target: TargetModel) -> tuple[str, ...]:
     return (
         *map(_number, (*numbers, row.deviation, row.similarity)),
         "true" if row.in_support else "",
+        "true" if row.seen else "",
         row.status,
         row.reason,
     )

@@ -69,15 +69,15 @@ def test_numbers_have_six_significant_digits_and_nothing_is_an_empty_cell(
     scored = dict(zip(APPENDED, output.rows[0][2:], strict=True))
     assert scored["probability"] == f"{expected.probability:.6g}"
     assert scored["deviation"] == f"{expected.deviation:.6g}"
-    assert scored["in_support"] == ""
-    assert output.rows[1][2:6] == ("", "", "", "")
+    assert (scored["in_support"], scored["known"]) == ("", "")
+    assert output.rows[1][2:7] == ("", "", "", "", "")
 
 
 def test_a_row_that_the_file_damaged_is_not_scored(target: TargetModel) -> None:
     problem = Rejection(Status.PARSE_ERROR, "line 2 has 3 cells where the header has 2")
     output = Kept()
     summary = screen(target, [Row(1, LIKE_ACTIVES, (LIKE_ACTIVES,), problem, 2)], output)
-    assert output.rows == [(LIKE_ACTIVES, "", "", "", "", "parse_error", problem.reason)]
+    assert output.rows == [(LIKE_ACTIVES, *[""] * 5, "parse_error", problem.reason)]
     assert summary.n_failed == 1
 
 
@@ -132,7 +132,10 @@ def test_appended_names_that_the_input_has_get_a_prefix() -> None:
 def test_the_summary_counts_every_row_by_its_status(target: TargetModel) -> None:
     seen: list[int] = []
     texts = [LIKE_ACTIVES, "", "", UNLIKE_ALL, "CC(=O)Nc1ccc(O)cc1"]
-    summary = screen(target, rows_of(texts), Kept(), chunk_size=2, progress=seen.append)
+    output = Kept()
+    summary = screen(target, rows_of(texts), output, chunk_size=2, progress=seen.append)
+    known = [dict(zip(APPENDED, row[2:], strict=True))["known"] for row in output.rows]
+    assert known.count("true") == 1
     assert dict(summary.by_status) == {Status.OK: 2, Status.EMPTY: 2, Status.WARN_DOMAIN: 1}
     assert (summary.n_rows, summary.n_failed) == (5, 2)
     assert (summary.n_in_support, summary.n_seen) == (1, 1)

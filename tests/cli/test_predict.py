@@ -28,7 +28,7 @@ from tests.tiny_model import (
     tiny_checkpoint,
 )
 
-COLUMNS = ["probability", "deviation", "similarity", "in_support", "status", "reason"]
+COLUMNS = ["probability", "deviation", "similarity", "in_support", "known", "status", "reason"]
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
