@@ -174,3 +174,13 @@ def test_inner_rates_follow_step_and_support_size() -> None:
     second = rates(start, 2, 64)[1]
     assert second["head.bias"].item() == pytest.approx(0.1 * 2 * math.e)
     assert second["encoder.mix.0.bias"].item() == pytest.approx(0.01)
+
+
+def test_no_step_is_longer_than_sixteen_times_the_start() -> None:
+    rates = InnerRates(["head.weight"], learned=True)
+    with torch.no_grad():
+        rates.coefficients.fill_(2.0)
+    short = rates({"head.weight": 0.1}, n_steps=1, n_support=8)[0]["head.weight"].detach()
+    long = rates({"head.weight": 0.1}, n_steps=3, n_support=256)[2]["head.weight"].detach()
+    assert float(short) == pytest.approx(0.1 * math.exp(2 + 2 * math.log(8 / 32)))
+    assert float(long) == pytest.approx(1.6)
