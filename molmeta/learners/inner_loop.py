@@ -69,10 +69,10 @@ def inner_loop(
 class InnerRates(nn.Module):
     """Learned inner learning rates: ln α = ln α₀ + a + b·ln k + c·ln(n_support / 32) at step k.
 
-    Each layer has its own a, b and c, which start at 0 (per layer and step as in MAML++, Antoniou
-    et al. 2019). Departures: a law instead of a table of steps, so that `inner_steps` can be tuned
-    after meta-training, and the support size, because a gradient over 256 compounds deserves longer
-    steps than one over 8.
+    No step is longer than 16 α₀. Each layer has its own a, b and c, which start at 0 (per layer and
+    step as in MAML++, Antoniou et al. 2019). Departures: a law instead of a table of steps, so that
+    `inner_steps` can be tuned after meta-training, and the support size, because a gradient over
+    256 compounds deserves longer steps than one over 8.
     """
 
     def __init__(self, parameters: Sequence[str], learned: bool) -> None:
