@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from random import Random
 
 import click
+from rdkit import Chem
 
 from molmeta.assays.tables import open_table
 from molmeta.chem.features import featurize
@@ -39,7 +40,8 @@ class Verdicts:
 
     by_status: Counter[str] = field(default_factory=Counter)
     unstable: list[str] = field(default_factory=list)
-    """Texts whose canonical SMILES cannot be read, or reads as another molecule."""
+    """Texts whose molecule, written canonically or in another order of its atoms, is not read back
+    as the same."""
     slowest: tuple[float, str] = (0.0, "")
     """CPU seconds, and the text that took them."""
 
@@ -88,8 +90,9 @@ def examine(texts: Iterable[str], verdicts: Verdicts) -> None:
         verdicts.by_status[outcome.status] += 1
         if isinstance(outcome, Molecule):
             molecules.append(outcome)
-            again = read_smiles(outcome.smiles)
-            if not isinstance(again, Molecule) or again.smiles != outcome.smiles:
+            (shuffled,) = Chem.MolToRandomSmilesVect(outcome.mol, 1, randomSeed=1)
+            again = [read_smiles(writing) for writing in (outcome.smiles, shuffled)]
+            if any(not isinstance(a, Molecule) or a.smiles != outcome.smiles for a in again):
                 verdicts.unstable.append(text)
     arrays = featurize(molecules)
     keys = [identity_key(molecule.smiles) for molecule in molecules]
@@ -128,7 +131,7 @@ def main(path: str, n: int, seed: int, patience: float) -> None:
     click.echo(f"{done} texts from {len(seeds)} molecules, seed {seed}: {done} verdicts")
     for status, count in verdicts.by_status.most_common():
         click.echo(f"{status:20} {count:8} {count / done:6.1%}")
-    click.echo(f"canonical SMILES that cannot be read back as the same: {len(verdicts.unstable)}")
+    click.echo(f"not read back as the same, canonically or shuffled: {len(verdicts.unstable)}")
     for text in verdicts.unstable[:10]:
         click.echo(f"  {text!a}")
     seconds, text = verdicts.slowest

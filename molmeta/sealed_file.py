@@ -22,7 +22,6 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +31,12 @@ import torch
 from torch import Tensor
 
 from molmeta.errors import CheckpointError, OutputError
+from molmeta.whole_file import whole_file
 
 MAX_HEADER_BYTES = 2 << 20
 MAX_FILE_BYTES = 2 << 30
 _MAX_DIMENSIONS = 8
+_PIECE = 1 << 20
 
 _DTYPES = {
     "F32": torch.float32,
@@ -102,15 +103,10 @@ def write_sealed(
     try:
         if path.exists() and not overwrite:
             raise OutputError(f"{path} exists already: choose another name, or allow overwriting.")
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".molmeta-") as folder:
-            unfinished = Path(folder) / path.name
-            with unfinished.open("wb") as file:
-                file.write(len(header).to_bytes(8, "little"))
-                file.write(header)
-                file.writelines(content)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
+        with whole_file(path) as unfinished, unfinished.open("wb") as file:
+            file.write(len(header).to_bytes(8, "little"))
+            file.write(header)
+            file.writelines(content)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
 
@@ -134,6 +130,16 @@ def read_sealed(path: Path) -> SealedFile:
         raise CheckpointError(f"it cannot be read ({error.strerror}).") from error
 
 
+def content_sha256(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """One digest of a text and of named tensors on the CPU: names, types, shapes and bytes."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def _read(file: BinaryIO, size: int) -> SealedFile:
     start = file.read(8 + len(_MAGIC))
     if start[8:] != _MAGIC:
@@ -149,14 +155,17 @@ def _read(file: BinaryIO, size: int) -> SealedFile:
             f"it is damaged: it has {size} bytes and should have {8 + length + n_bytes}. "
             "Copy or download it again."
         )
-    content = bytearray(n_bytes)
-    file.readinto(content)  # type: ignore[attr-defined]
     digest = hashlib.sha256(_header(document, specs, sha256=""))
-    digest.update(content)
+    # In pieces: a forged file of holes must not fill the memory before its hash gives it away.
+    while piece := file.read(_PIECE):
+        digest.update(piece)
     if digest.hexdigest() != sha256:
         raise CheckpointError(
             "it is damaged: its sha256 does not match its contents. Copy or download it again."
         )
+    file.seek(8 + length)
+    content = bytearray(n_bytes)
+    file.readinto(content)  # type: ignore[attr-defined]
     return SealedFile(document, _decode(content, specs), sha256)
 
 

@@ -1,9 +1,14 @@
 """What every test gets: fixed seeds, one thread, and a few molecules and assays of its own."""
 
+import ipaddress
 import os
 import random
 import signal
+import socket
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +27,51 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # With more threads the order of a sum, and so its last bit, may change between runs.
 torch.set_num_threads(1)
+
+
+CALLS_ABROAD: list[str] = []
+"""What the test at hand asked of another machine."""
+
+
+def _stay_at_home(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse every name look-up, connection and datagram that leaves this machine.
+
+    An audit hook sees what any library does through Python's sockets, in any thread.
+    """
+    if event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host = arguments[0]
+    elif event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        sock, address = arguments[:2]
+        # A datagram socket that is connected has sent nothing yet: so one learns one's own address.
+        is_silent = event == "socket.connect" and sock.type == socket.SOCK_DGRAM
+        host = address[0] if isinstance(address, tuple) and not is_silent else None
+    else:
+        return
+    if not _is_at_home(host):
+        CALLS_ABROAD.append(f"{event} {host}")
+        raise OSError(f"the tests have no network: {event} {host}")
+
+
+def _is_at_home(host: str | bytes | None) -> bool:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in (None, "", "localhost", socket.gethostname()):
+        return True
+    try:
+        address = ipaddress.ip_address(str(name).partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+sys.addaudithook(_stay_at_home)
+
+
+@pytest.fixture(autouse=True)
+def _no_network() -> Iterator[None]:
+    """Fail a test that called another machine, even where it took the refusal in its stride."""
+    CALLS_ABROAD.clear()
+    yield
+    assert CALLS_ABROAD == []
 
 
 @pytest.fixture(autouse=True)

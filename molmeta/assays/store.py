@@ -6,7 +6,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,8 @@ from molmeta.assays.task import Task
 from molmeta.chem.batch import MoleculeBatch, concatenate
 from molmeta.chem.vocabulary import FEATURES_VERSION
 from molmeta.errors import InputError
+from molmeta.sealed_file import content_sha256
+from molmeta.whole_file import whole_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -160,7 +161,11 @@ def _read_table(files: Sequence[Path]) -> pa.Table:
         try:
             part = pq.read_table(file)
         except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(f"{file} is not a readable Parquet file: {error}") from error
+            raise InputError(
+                f"{file} is not a readable Parquet file of assays, with assay_id, smiles and "
+                "label; `python -m data_recipes.table` makes one out of a table of measurements "
+                f"({error})"
+            ) from error
         parts.append(_checked(part, str(file)))
     table = pa.concat_tables(parts, promote_options="permissive")
     if not table.num_rows:
@@ -265,34 +270,43 @@ def _featurize_chunk(texts: Sequence[str]) -> tuple[MoleculeBatch, Tensor, dict[
 
 
 def _read_cache(cache: Path, sha256: str) -> Arrays | None:
+    """What `_write_cache` kept for the file of that hash; None if there is nothing, or a damage."""
     from safetensors import SafetensorError, safe_open
 
+    if not cache.is_file():
+        return None
     try:
         with safe_open(cache, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("sha256") != sha256:
+            header = json.loads((file.metadata() or {})["sealed"])
+            if header["sha256"] != sha256:
                 return None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError):
+        if header["content_sha256"] != content_sha256(header["rejected"], tensors):
+            return None
+        places = tensors.pop("place_of_text")
+        return MoleculeBatch(**tensors), places, json.loads(header["rejected"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError):
         return None
-    places = tensors.pop("place_of_text")
-    return MoleculeBatch(**tensors), places, json.loads(header["rejected"])
 
 
 def _write_cache(
     cache: Path, sha256: str, molecules: MoleculeBatch, places: Tensor, rejected: dict[str, str]
 ) -> None:
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     tensors = {**molecules.tensors(), "place_of_text": places}
-    header = {"sha256": sha256, "rejected": json.dumps(rejected)}
+    text = json.dumps(rejected)
+    digest = content_sha256(text, tensors)
+    # One entry: safetensors writes several in an order that changes from file to file.
+    header = json.dumps({"sha256": sha256, "content_sha256": digest, "rejected": text})
     try:
-        with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".features-") as folder:
-            save_file(tensors, Path(folder) / cache.name, metadata=header)
-            (Path(folder) / cache.name).replace(cache)
-    except OSError as error:
+        with whole_file(cache) as unfinished:
+            save_file(tensors, unfinished, metadata={"sealed": header})
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
         warnings.warn(
-            f"The featurised molecules could not be kept at {cache} ({error.strerror}); "
+            f"The featurised molecules could not be kept at {cache} ({reason}); "
             "they will be computed again next time.",
             stacklevel=4,
         )

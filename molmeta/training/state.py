@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.errors import CheckpointError, OutputError
+from molmeta.sealed_file import content_sha256
+from molmeta.whole_file import whole_file
 
 _WEIGHT, _MOMENT = "weight.", "moment."
 
@@ -59,23 +59,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str
     """
     from safetensors.torch import save
 
-    data = save(
-        {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()},
-        metadata={"record": json.dumps(record)},
-    )
-    # One name for all attempts: what a kill leaves behind, the next one replaces.
-    temporary = path.with_name(f".{path.name}.tmp")
+    stored = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    text = json.dumps(record)
+    # One entry: safetensors writes several in an order that changes from file to file.
+    sealed = json.dumps({"record": text, "sha256": content_sha256(text, stored)})
+    data = save(stored, metadata={"sealed": sealed})
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(data)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -100,12 +93,21 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     try:
+        if not path.is_file():
+            # Not opened on trial: opening a named pipe would wait for ever.
+            raise ValueError("there is no file of that name")
         with safe_open(path, framework="pt") as file:
-            record = json.loads((file.metadata() or {})["record"])
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
+        if metadata.keys() == {"record"}:
+            # A run that began before there was a digest.
+            return tensors, dict(json.loads(metadata["record"]))
+        sealed = json.loads(metadata["sealed"])
+        if sealed["sha256"] != content_sha256(sealed["record"], tensors):
+            raise ValueError("its sha256 does not match its contents")
+        return tensors, dict(json.loads(sealed["record"]))
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"{path} is missing or damaged ({error}). To train from the start, remove "
             f"{path.parent} or choose another folder."
         ) from error
-    return tensors, record

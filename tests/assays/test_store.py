@@ -154,6 +154,13 @@ def test_a_damaged_cache_is_made_again(path):
     assert cache.stat().st_size > 100
 
 
+def test_the_cache_may_be_read_by_all_who_may_read_a_file_made_here(path):
+    open_store(path, workers=1)
+    (cache,) = path.parent.glob("*.safetensors")
+    (path.parent / "other").touch()
+    assert cache.stat().st_mode == (path.parent / "other").stat().st_mode
+
+
 def test_where_nothing_can_be_written_a_warning_says_so_and_the_store_opens(path):
     expected = open_store(path, workers=1)
     (cache,) = path.parent.glob("*.safetensors")

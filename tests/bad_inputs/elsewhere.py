@@ -1,10 +1,11 @@
 """Cases that take more than a file and a command: the test that holds each.
 
-Where this differs from what was proposed first: no lock outlives its process, because none is taken
-(E11, E13): what is cached is written under a name of its own and renamed, so that of two processes
-the later one wins with equal bytes; half precision (F4) is a way to store weights, and no way to
-compute. Windows (E17) is untested: nothing in the code asks for anything else than Python offers
-there.
+Where this differs from what was proposed first: no flag asks for a run to be resumed (E10), as the
+same command does that by itself; a lock is one of the system's on an open file, which ends with its
+process (E11); what is cached is written under a name of its own and renamed, so that of two
+processes the later one wins with equal bytes (E13); half precision (F4) is a way to store weights,
+and no way to compute. On Windows (E17) no test has run: what is held is that the code asks for
+nothing that Python lacks there.
 """
 
 HELD_BY = {
@@ -36,6 +37,7 @@ HELD_BY = {
         "test_an_output_that_cannot_be_written_exits_6_and_harms_nothing": "E5 E6",
         "test_files_of_any_name_are_read_and_written": "E16",
         "test_cuda_without_a_gpu_exits_2": "F1",
+        "test_what_a_killed_process_left_is_cleared_and_what_a_living_one_holds_is_not": "E12",
     },
     "tests/cli/test_score.py": {
         "test_every_line_has_its_score_in_its_place": "E2 E3",
@@ -49,12 +51,30 @@ HELD_BY = {
         "test_the_same_settings_give_the_same_bytes": "F6",
     },
     "tests/test_target.py": {
+        "test_a_full_gpu_halves_the_batch_and_loses_no_row": "F2",
+        "test_a_gpu_that_fails_ends_in_a_sentence": "F3",
         "test_scores_do_not_depend_on_the_batch_size": "F5",
         "test_a_batch_of_rejected_molecules_alone_is_answered": "F7",
         "test_a_score_that_is_no_number_is_an_error_of_its_row": "F8",
     },
-    "tests/test_screening.py": {
+    "tests/benchmarks/test_kill_predict.py": {
+        "test_a_kill_before_any_call_that_matters_costs_nothing": "E10",
+        "test_a_kill_at_any_time_costs_nothing": "E10",
+    },
+    "tests/screening/test_journal.py": {
+        "test_a_lock_ends_with_its_process": "E11",
+    },
+    "tests/screening/test_workers.py": {
+        "test_a_row_that_ends_its_process_is_found_and_the_others_are_scored": "E19 E20",
+    },
+    "tests/screening/test_library.py": {
         "test_top_keeps_the_best_first_and_equal_ones_in_the_order_of_the_input": "F9",
+    },
+    "tests/robustness/test_races.py": {
+        "test_fifty_processes_on_one_cold_cache_all_get_the_molecules": "E13",
+    },
+    "tests/robustness/test_portability.py": {
+        "test_what_windows_lacks_is_imported_on_trial_alone": "E17",
     },
     "tests/cli/test_bad_inputs.py": {
         "test_no_home_no_network_and_no_folder_change_no_byte": "E14 E15 E18 E21 F11 F12",
@@ -63,15 +83,6 @@ HELD_BY = {
 """File -> test -> the ids of the cases that it holds."""
 
 OPEN = {
-    "E10": "kill -9 of a prediction, then the same command again",
-    "E11": "a lock left by a killed process",
-    "E12": "a part left by a killed process",
-    "E13": "many processes on one cold cache",
-    "E17": "Windows",
-    "E19": "a worker killed for its memory",
-    "E20": "a worker that crashes",
-    "F2": "GPU out of memory",
-    "F3": "GPU lost",
     "F10": "the oldest and the newest dependencies",
 }
 """Id -> what no test holds yet."""
