@@ -6,12 +6,14 @@ from hashlib import blake2b
 
 from rdkit import Chem, rdBase
 
+from molmeta.chem.canonical import settled_form
 from molmeta.chem.diagnosis import diagnose
 from molmeta.chem.salts import neutral_form, parent_of
 from molmeta.chem.smiles_text import (
     MAX_ATOMS,
     MAX_FRAGMENTS,
     MAX_NESTING,
+    MAX_RINGS,
     MAX_TEXT_LENGTH,
     SmilesText,
     is_ordinary,
@@ -26,6 +28,7 @@ __all__ = [
     "MAX_CHARGE",
     "MAX_FRAGMENTS",
     "MAX_NESTING",
+    "MAX_RINGS",
     "MAX_TEXT_LENGTH",
     "SUPPORTED_ELEMENTS",
     "Molecule",
@@ -166,11 +169,9 @@ def _inspect(mol: Chem.Mol, smiles: str, changes: list[str]) -> Molecule:
     """
     if not mol.GetNumHeavyAtoms():
         raise Rejected(Status.NO_HEAVY_ATOMS, "hydrogen alone")
-    if _BARE_BRACKETS.fullmatch(smiles) and any(_radicals(mol)):
-        reason = "looks like SELFIES (all atoms bracketed and bare); convert it to SMILES"
-        raise Rejected(Status.NOT_SMILES, reason)
     _check_bonds(mol)
-    mapped = [atom for atom in mol.GetAtoms() if atom.GetAtomMapNum()]
+    # By the property, because a map of 0 is one too, and stands in what RDKit writes.
+    mapped = [atom for atom in mol.GetAtoms() if atom.HasProp("molAtomMapNumber")]
     for atom in mapped:
         atom.SetAtomMapNum(0)
     maps = ["maps: atom map numbers removed"] if mapped else []
@@ -183,7 +184,11 @@ def _inspect(mol: Chem.Mol, smiles: str, changes: list[str]) -> Molecule:
     charges = [] if as_read else ["charges: written neutral"]
     n_radicals = sum(_radicals(neutral))
     notes = [f"radical: unpaired electrons {n_radicals}"] if n_radicals else []
-    return _molecule(neutral, [*changes, *maps, *removed, *charges], notes)
+    molecule = _molecule(neutral, [*changes, *maps, *removed, *charges], notes)
+    if n_radicals and any(map(_BARE_BRACKETS.fullmatch, (smiles, molecule.smiles))):
+        reason = "looks like SELFIES (all atoms bracketed and bare); convert it to SMILES"
+        raise Rejected(Status.NOT_SMILES, reason)
+    return molecule
 
 
 def _read_back(mol: Chem.Mol) -> Chem.Mol:
@@ -231,5 +236,12 @@ def _written(mol: Chem.Mol) -> str:
 def _molecule(mol: Chem.Mol, changes: list[str], notes: list[str]) -> Molecule:
     smiles = _written(mol)
     order = tuple(map(int, mol.GetProp("_smilesAtomOutputOrder").strip("[],").split(",")))
+    form = settled_form(mol, smiles)
+    if form != smiles:
+        settled = _parse(form) if form else None
+        if settled is None:
+            reason = "RDKit cannot read back what it wrote: its aromatic atoms do not fit together"
+            raise Rejected(Status.SANITIZE_ERROR, reason)
+        mol, smiles, order = settled, str(form), tuple(range(settled.GetNumAtoms()))
     status = Status.OK_CHANGED if changes else Status.OK
     return Molecule(mol, smiles, order, status, "; ".join([*changes, *notes]))
