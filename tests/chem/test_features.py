@@ -117,6 +117,19 @@ def test_enantiomers_differ_in_handedness_and_key_alone():
     assert torch.equal(pair[0].atoms[:, :6], pair[1].atoms[:, :6])
 
 
+def test_a_hydrogen_that_is_an_atom_counts_as_a_neighbour_beside_any_other_molecule():
+    texts = ["CCC", "[2H]C(C)C", "CCC"]
+    together = featurize([read_smiles(text) for text in texts])
+    for place, text in enumerate(texts):
+        one = together.gather(torch.tensor([place]))
+        assert one.atoms.tolist() == arrays(text)[0]
+    assert sorted(row[1:3] for row in arrays("[2H]C(C)C")[0] if row[0] == CARBON) == [
+        [1, 3],
+        [1, 3],
+        [3, 1],
+    ]
+
+
 def test_every_column_stays_within_its_categories(batch):
     assert (batch.atoms < torch.tensor(list(ATOM_COLUMNS.values()))).all()
     assert (batch.bond_features < torch.tensor(list(BOND_COLUMNS.values()))).all()
