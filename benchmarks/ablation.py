@@ -16,10 +16,11 @@ from molmeta.evaluation.protocol import run_protocol, summarize
 from molmeta.learners.deepkernel import DeepKernel
 from molmeta.training.calibration import CalibrationConfig, calibrate
 
-PARTS: Final = {
+PARTS: Final[dict[str, tuple[str, ...]]] = {
     "all": (),
     "no learned kernels": ("linear", "rbf"),
-    "no Tanimoto kernel": ("tanimoto",),
+    "no kernel on structures": ("tanimoto",),
+    "features weighed alike": (),
     "no memory kernel": ("memory",),
     "no mean of the memory": ("memory_mean",),
     "no resemblance": ("resemblance",),
@@ -56,6 +57,8 @@ def main(folds: tuple[Path, ...], model: Path | None, steps: int, runs: int) -> 
         for name in names:
             setting = without.settings[name].requires_grad_(False)
             setting.copy_(torch.tensor([_OFF, 0.0, 0.0]))
+        if part == "features weighed alike":
+            without.fingerprint.log_weights.zero_()
         calibrate(without, join_stores(list(stores.values())), config, seed=0)
         cells = []
         for store in stores.values():

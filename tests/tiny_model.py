@@ -8,6 +8,7 @@ from molmeta.checkpoint import Checkpoint, Provenance
 from molmeta.chem.intake import identity_key
 from molmeta.encoders.config import EncoderConfig
 from molmeta.learners.registry import LEARNERS
+from molmeta.learners.weighted_tanimoto import structural_kernel
 
 ACTIVES = ("CC(=O)Nc1ccc(O)cc1", "CC(=O)Nc1ccc(F)cc1", "CCC(=O)Nc1ccc(O)cc1", "CC(=O)Nc1ccccc1")
 INACTIVES = ("CCCCCC", "CCCCCCO", "CC(C)CCO", "CCCCCCN")
@@ -24,12 +25,16 @@ UNLIKE_ALL = "FS(F)(F)(F)(F)F"
 
 
 def tiny_checkpoint(learner: str = "deepkernel") -> Checkpoint:
-    """An untrained learner, the same each time."""
+    """An untrained learner, the same each time, with features of different weights."""
     torch.manual_seed(0)
     encoder = EncoderConfig(graph_layers=1, graph_width=8, ecfp_bits=64, hidden=16, dim=8)
     method = LEARNERS[learner]
+    untrained = method(encoder, method.Config()).eval()
+    kernel = structural_kernel(untrained)
+    if kernel is not None:
+        kernel.log_weights.copy_(torch.linspace(-1, 1, len(kernel.log_weights)))
     return Checkpoint(
-        learner=method(encoder, method.Config()).eval(),
+        learner=untrained,
         provenance=Provenance(
             data="none", licence="none", data_sha256=(), seed=0, steps=0, code_version="0",
             created="never",

@@ -12,8 +12,10 @@ from typing import Any, Final
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
 from molmeta.learners.base import HeadLearner, Learner
+from molmeta.learners.deepkernel import DeepKernel
 from molmeta.learners.registry import LEARNERS
 from molmeta.training.calibration import CalibrationConfig
+from molmeta.training.feature_weights import FeatureWeightsConfig
 from molmeta.training.pretraining import PretrainingConfig
 from molmeta.typed_json import from_json
 
@@ -69,6 +71,7 @@ class OuterLoopConfig:
 _TABLES: Final[dict[str, type[Any]]] = {
     "encoder": EncoderConfig,
     "pretraining": PretrainingConfig,
+    "feature_weights": FeatureWeightsConfig,
     "training": OuterLoopConfig,
     "calibration": CalibrationConfig,
 }
@@ -82,6 +85,7 @@ class RunConfig:
     learner_config: Any
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     pretraining: PretrainingConfig = field(default_factory=PretrainingConfig)
+    feature_weights: FeatureWeightsConfig = field(default_factory=FeatureWeightsConfig)
     training: OuterLoopConfig = field(default_factory=OuterLoopConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     seed: int = 0
@@ -96,6 +100,10 @@ class RunConfig:
         if self.calibration.steps and not issubclass(kind, HeadLearner):
             raise ConfigError(
                 f"A {kind.__name__} adapts its encoder too: calibration.steps must be 0."
+            )
+        if self.feature_weights.steps and not issubclass(kind, DeepKernel):
+            raise ConfigError(
+                f"A {kind.__name__} weighs no features: feature_weights.steps must be 0."
             )
         if self.seed < 0:
             raise ConfigError(f"seed must not be below 0, and is {self.seed}.")

@@ -18,7 +18,9 @@ from molmeta.encoders.fused import FusedEncoder
 from molmeta.errors import ConfigError
 from molmeta.evaluation.protocol import run_protocol, summarize
 from molmeta.learners.base import Learner
+from molmeta.learners.weighted_tanimoto import WeightedTanimoto
 from molmeta.training.config import OuterLoopConfig, RunConfig, as_document, trainable_kind
+from molmeta.training.feature_weights import FeatureWeightsConfig, fit_feature_weights
 from molmeta.training.log import RunLog
 from molmeta.training.panels import panel_weights
 from molmeta.training.parallel import Group, joined_group
@@ -75,6 +77,8 @@ def train(
         run = _Run(config, store, valid, folder, group)
         if run.step == 0 and config.pretraining.steps:
             run.pretrain(config.pretraining, store, stop)
+        if run.step == 0 and config.feature_weights.steps and not stop.number:
+            run.weigh_features(config.feature_weights, store, stop)
         progress = tqdm(
             total=config.training.steps,
             initial=run.step,
@@ -173,6 +177,19 @@ class _Run:
             if isinstance(module, FusedEncoder):
                 if self.group.leads:
                     pretrain(module, store, config, self.seed, self.folder, stop)
+                self.group.share_weights(module)
+
+    def weigh_features(
+        self, config: FeatureWeightsConfig, store: AssayStore, stop: StopSignals
+    ) -> None:
+        """Fit the weights of the kernel on structures; one process fits them for all."""
+        n_tasks = self.settings.tasks_per_step
+        for module in self.learner.modules():
+            if isinstance(module, WeightedTanimoto):
+                if self.group.leads:
+                    fit_feature_weights(
+                        module, store, self.sampler, config, n_tasks, self.folder, stop
+                    )
                 self.group.share_weights(module)
 
     @property

@@ -39,7 +39,7 @@ def test_each_part_has_a_row_and_only_parts_that_speak_change_it(
     assert list(rows) == list(ablation.PARTS)
     # Without a memory its parts are silent already.
     assert rows["no memory at all"] == rows["all"]
-    assert rows["no Tanimoto kernel"] != rows["all"]
+    assert rows["no kernel on structures"] != rows["all"]
 
 
 def test_another_learner_is_refused(fold: Path) -> None:
