@@ -20,6 +20,10 @@ class LabeledMolecules:
     def __len__(self) -> int:
         return len(self.molecules)
 
+    def gather(self, rows: Tensor) -> LabeledMolecules:
+        """The molecules at `rows` [k]."""
+        return LabeledMolecules(self.molecules.gather(rows), self.labels[rows])
+
 
 @dataclass(frozen=True, slots=True)
 class MeasuredMolecules:

@@ -15,7 +15,7 @@ from molmeta.chem.similarity import tanimoto
 from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
-from molmeta.learners.base import Embedded, Head, HeadLearner, Prediction
+from molmeta.learners.base import Embedded, HeadLearner, Prediction
 from molmeta.learners.marginal_likelihood import (
     LEAST_SQUARED_DISTANCE,
     Evidence,
@@ -23,6 +23,15 @@ from molmeta.learners.marginal_likelihood import (
     fitted,
     median_length,
     noise_variance,
+)
+from molmeta.learners.parts import (
+    AVERAGE,
+    FINGERPRINT,
+    LEARNED,
+    RECORD,
+    SHARED,
+    Joint,
+    Parts,
 )
 from molmeta.learners.setting import Setting
 from molmeta.learners.space import Float, Range
@@ -88,6 +97,8 @@ class ADKF(HeadLearner):
 
     Config = ADKFConfig
     uses_memory = True
+    # As in DeepKernel: the solve amplifies rounding.
+    in_double = True
     search_space: ClassVar[Mapping[str, Range]] = {"prior_deviation": Float(0.05, 2, log=True)}
 
     def __init__(
@@ -100,14 +111,9 @@ class ADKF(HeadLearner):
             {name: Setting(torch.tensor(math.log(getattr(config, name)))) for name in names}
         )
 
-    def embed(self, molecules: MoleculeBatch) -> Embedded:
-        """The molecules with their embeddings [n, dim] at unit length, in double precision."""
-        # As in DeepKernel: the solve amplifies rounding.
-        return Embedded(nn.functional.normalize(self.encoder(molecules).double(), dim=1), molecules)
-
     def pairs(self, support: Embedded, others: Embedded) -> Pairs:
         """Of each support molecule with each other one, [n_support, n]."""
-        squared = 2 - 2 * support.vectors @ others.vectors.T
+        squared = 2 - 2 * support.products(others).double()
         similarities = [support.pairs(tanimoto, others).double()]
         if self.memory is not None:
             similarities.append(support.pairs(self.memory.kernel, others))
@@ -137,25 +143,78 @@ class ADKF(HeadLearner):
         length = median_length(pairs.squared_distances).log()
         return torch.cat([centres[:1] + length, centres[1:]])
 
-    def fit_head(self, support: Embedded, labels: Tensor) -> Head:
+    def fit_head(self, support: Embedded, labels: Tensor) -> FittedHead:
         """The posterior given the support; labels [n_support], 1 active, 0 inactive."""
         pairs = self.pairs(support, support)
         targets = 2 * labels.double() - 1 - self.prior_mean(support.molecules)
-        mean = targets.sum() / (len(targets) + _PRIOR_COMPOUNDS)
+        average = targets.sum() / (len(targets) + _PRIOR_COMPOUNDS)
         evidence = Evidence(
-            pairs, targets - mean, self.expected(pairs), self.config.prior_deviation
+            pairs, targets - average, self.expected(pairs), self.config.prior_deviation
         )
         hyperparameters = fitted(evidence)
         factor = evidence.factor(hyperparameters)
         weights = torch.cholesky_solve(evidence.targets[:, None], factor)[:, 0]
+        return FittedHead(self, support, hyperparameters, factor, weights, average)
 
-        def head(query: Embedded) -> Prediction:
-            cross = self.pairs(support, query).terms(hyperparameters).sum(0)
-            f = mean + self.prior_mean(query.molecules) + weights @ cross
-            explained = torch.linalg.solve_triangular(factor, cross, upper=False).square().sum(0)
-            variance = self.own_kernel(query.molecules, hyperparameters) - explained
-            variance = variance.clamp(min=1e-6)
-            scale = 2 / (variance + noise_variance(hyperparameters))
-            return Prediction((scale * f).float(), (scale * variance.sqrt()).float())
 
-        return head
+@dataclass(frozen=True, slots=True)
+class FittedHead:
+    """The posterior with the hyperparameters of one task."""
+
+    learner: ADKF
+    support: Embedded
+    hyperparameters: Tensor
+    """[4 or 5], logarithms."""
+    factor: Tensor
+    """[n_support, n_support], lower Cholesky factor of kernel and noise."""
+    weights: Tensor
+    """[n_support]; their product with the kernel to the support is the posterior mean."""
+    average: Tensor
+    """[], what is expected of a molecule of which nothing is known."""
+
+    def __call__(self, query: Embedded) -> Prediction:
+        """The log odds of each molecule, and their standard deviation."""
+        terms = self._terms(query)
+        f = self.average + self.learner.prior_mean(query.molecules) + self.weights @ terms.sum(0)
+        variance = self._variance(terms, query)
+        scale = self._scale(variance)
+        return Prediction((scale * f).float(), (scale * variance.sqrt()).float())
+
+    def parts(self, query: Embedded) -> Parts:
+        """What adds up to the log odds."""
+        terms = self._terms(query)
+        base = {
+            AVERAGE: self.average.expand(len(query.molecules)),
+            RECORD: self.learner.prior_mean(query.molecules),
+        }
+        pulls = self.weights[:, None] * terms
+        # Without a memory there is no third kernel.
+        parts = Parts(base, dict(zip((LEARNED, FINGERPRINT, SHARED), pulls, strict=False)))
+        return parts.scaled(self._scale(self._variance(terms, query)))
+
+    def joint(self, query: Embedded) -> Joint:
+        """The belief about all molecules at once, on the scale of the labels -1 and 1."""
+        terms = self._terms(query)
+        mean = self.average + self.learner.prior_mean(query.molecules)
+        prior = self.learner.pairs(query, query).terms(self.hyperparameters).sum(0)
+        half = torch.linalg.solve_triangular(self.factor, terms.sum(0), upper=False)
+        return Joint(
+            mean + self.weights @ terms.sum(0),
+            prior - half.T @ half,
+            noise_variance(self.hyperparameters),
+        )
+
+    def _terms(self, query: Embedded) -> Tensor:
+        """Each kernel between the support and the molecules: [2 or 3, n_support, n]."""
+        return self.learner.pairs(self.support, query).terms(self.hyperparameters)
+
+    def _variance(self, terms: Tensor, query: Embedded) -> Tensor:
+        """Of f at each molecule: [n]."""
+        half = torch.linalg.solve_triangular(self.factor, terms.sum(0), upper=False)
+        own = self.learner.own_kernel(query.molecules, self.hyperparameters)
+        variance: Tensor = own - half.square().sum(0)
+        return variance.clamp(min=1e-6)
+
+    def _scale(self, variance: Tensor) -> Tensor:
+        """From f to log odds: [n]."""
+        return 2 / (variance + noise_variance(self.hyperparameters))

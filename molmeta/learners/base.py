@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -74,8 +74,7 @@ class Learner(nn.Module, ABC):
             SupportError: the support lacks one of the two classes.
         """
         require_both_classes(support.labels)
-        order = torch.argsort(support.molecules.keys * 2 + support.labels.long(), stable=True)
-        return self._adapt(LabeledMolecules(support.molecules.gather(order), support.labels[order]))
+        return self._adapt(support.gather(fixed_order(support)))
 
     @abstractmethod
     def _adapt(self, support: LabeledMolecules) -> Predictor:
@@ -134,6 +133,8 @@ class Embedded:
     """Of the molecules that these were gathered from; None where pairs are not worth keeping."""
     places: Tensor | None = None
     """[n], int64: rows of the table."""
+    given: Mapping[PairKernel, Tensor] = field(default_factory=dict)
+    """Kernels that came with these molecules, between a support and them: [n_support, n]."""
 
     def tabulated(self) -> Embedded:
         """The same molecules; kernels between parts of them are computed once for all parts.
@@ -152,27 +153,65 @@ class Embedded:
 
     def pairs(self, kernel: PairKernel, others: Embedded) -> Tensor:
         """`kernel` between these molecules and others: [len(self), len(others)]."""
+        if kernel in others.given:
+            return others.given[kernel]
         if self.table is None or self.table is not others.table:
             return kernel(self.molecules, others.molecules)
         assert self.places is not None
         assert others.places is not None
         return self.table.of(kernel)[self.places[:, None], others.places]
 
+    def products(self, others: Embedded) -> Tensor:
+        """Scalar products of the vectors, [len(self), len(others)], in the others' dtype.
+
+        A library may have its vectors in a smaller one than a support.
+        """
+        # This way round, because a product of many rows by few columns is the faster one.
+        return (others.vectors @ self.vectors.to(others.vectors.dtype).T).T
+
 
 Head = Callable[[Embedded], Prediction]
 """A predictor over molecules that are encoded already."""
 
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class HeadPredictor(Generic[_Answer]):
+    """A head with the encoder before it, so that it takes molecules."""
+
+    embed: Callable[[MoleculeBatch], Embedded]
+    head: Callable[[Embedded], _Answer]
+
+    def __call__(self, molecules: MoleculeBatch) -> _Answer:
+        """What the head says of each molecule."""
+        return self.head(self.embed(molecules))
+
 
 class HeadLearner(Learner):
-    """A learner whose encoder is the same for every task, so that each molecule is encoded once."""
+    """A learner whose encoder is the same for every task, so that each molecule is encoded once.
+
+    Heads see the direction of an embedding, which is what pre-training shapes, at one `length`.
+    """
+
+    in_double: ClassVar[bool] = False
+    """Whether the vectors are double, for heads that would amplify rounding."""
 
     def __init__(self, encoder: EncoderConfig, backend: Backend = "torch") -> None:
         super().__init__()
         self.encoder = FusedEncoder(encoder, backend)
 
+    @property
+    def length(self) -> float:
+        """Of every vector that the head sees."""
+        return 1.0
+
     def embed(self, molecules: MoleculeBatch) -> Embedded:
-        """The molecules with their embeddings [n, dim]."""
-        return Embedded(self.encoder(molecules), molecules)
+        """The molecules with their embeddings [n, dim] at that length."""
+        vectors = self.encoder(molecules)
+        if self.in_double:
+            vectors = vectors.double()
+        return Embedded(nn.functional.normalize(vectors, dim=1) * self.length, molecules)
 
     @abstractmethod
     def fit_head(self, support: Embedded, labels: Tensor) -> Head:
@@ -180,7 +219,7 @@ class HeadLearner(Learner):
 
     def _adapt(self, support: LabeledMolecules) -> Predictor:
         head = self.fit_head(self.embed(support.molecules), support.labels)
-        return lambda molecules: head(self.embed(molecules))
+        return HeadPredictor(self.embed, head)
 
     def query_logits(self, episodes: EpisodeBatch) -> list[Tensor]:
         """Logits [n_query] of each episode, with one pass of the encoder over all molecules."""
@@ -192,6 +231,11 @@ class HeadLearner(Learner):
             head = self.fit_head(everything.gather(support), labels)
             logits.append(head(everything.gather(query)).logit)
         return logits
+
+
+def fixed_order(support: LabeledMolecules) -> Tensor:
+    """Rows of `support` by identity key, then label: [n_support]."""
+    return torch.argsort(support.molecules.keys * 2 + support.labels.long(), stable=True)
 
 
 def require_both_classes(labels: Tensor) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.similarity import tanimoto
 from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
@@ -113,10 +113,10 @@ class InContext(HeadLearner):
         )
         self.readout = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, 1))
 
-    def embed(self, molecules: MoleculeBatch) -> Embedded:
-        """The molecules with their embeddings [n, dim] at length √dim."""
-        directions = nn.functional.normalize(self.encoder(molecules), dim=1)
-        return Embedded(directions * self.encoder.dim**0.5, molecules)
+    @property
+    def length(self) -> float:
+        """√dim."""
+        return math.sqrt(self.encoder.dim)
 
     def fit_head(self, support: Embedded, labels: Tensor) -> Head:
         """The head for a support of both classes; labels [n_support]."""

@@ -10,7 +10,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
@@ -127,10 +126,10 @@ class Matching(HeadLearner):
         """[2]: a and b."""
         self.log_scale = Setting(torch.tensor(math.log(_START_SCALE)))
 
-    def embed(self, molecules: MoleculeBatch) -> Embedded:
-        """The molecules with their embeddings [n, dim] at length √dim, without context."""
-        directions = nn.functional.normalize(self.encoder(molecules), dim=1)
-        return Embedded(directions * self.encoder.dim**0.5, molecules)
+    @property
+    def length(self) -> float:
+        """√dim."""
+        return math.sqrt(self.encoder.dim)
 
     def sharpness(self, n_support: int) -> Tensor:
         """τ for a support of this size: []."""

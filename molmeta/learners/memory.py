@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from molmeta.assays.grades import grades
 from molmeta.assays.store import AssayStore
 from molmeta.chem.batch import MoleculeBatch
+from molmeta.chem.keys import KeySet
 from molmeta.errors import InputError
 
 _STORED = {
@@ -26,11 +29,72 @@ _STORED = {
 }
 _SHRINKAGE = 4
 
-_Entries = tuple[Tensor, Tensor, Tensor]
-"""Of all entries of some molecules: the molecule's place, the assay, the value; [k] each."""
+
+@dataclass(frozen=True)
+class _Records:
+    """What is known of n molecules: those of them that are known, and their entries."""
+
+    n: int
+    known: Tensor
+    """[k]: their places among the n, ascending."""
+    owners: Tensor
+    """[e]: which of the k an entry belongs to, ascending."""
+    assays: Tensor
+    """[e]."""
+    values: Tensor
+    """[e], double."""
+
+    @cached_property
+    def counts(self) -> Tensor:
+        """Entries of each known molecule: [k]."""
+        return torch.bincount(self.owners, minlength=len(self.known))
+
+    @cached_property
+    def means(self) -> Tensor:
+        """Sum of each known molecule's values / (its entries + 1): [k]."""
+        return self.sums(self.values) / (self.counts + 1)
+
+    @cached_property
+    def scaled(self) -> Tensor:
+        """Each value minus the compound's own mean, over √(its entries + 4): [e].
+
+        The mean is in the prior mean.
+        """
+        scale = (self.counts + _SHRINKAGE).double().rsqrt()
+        return (self.values - self.means[self.owners]) * scale[self.owners]
+
+    @cached_property
+    def profiles(self) -> tuple[Tensor, Tensor]:
+        """The scaled values as a matrix [k, m], and its assays [m], ascending."""
+        assays = torch.unique(self.assays)
+        return self.matrix(self.scaled, assays), assays
+
+    def sums(self, values: Tensor) -> Tensor:
+        """Of `values` [e], over the entries of each known molecule: [k]."""
+        return torch.zeros(len(self.known), dtype=torch.float64).index_add(0, self.owners, values)
+
+    def among(self, assays: Tensor) -> tuple[Tensor, Tensor]:
+        """The entries that are in `assays` [m], ascending, and the place there of each: [f]."""
+        places = torch.searchsorted(assays, self.assays)
+        there = nn.functional.pad(assays, (0, 1), value=-1)[places] == self.assays
+        return there.nonzero()[:, 0], places[there]
+
+    def matrix(self, values: Tensor, assays: Tensor) -> Tensor:
+        """`values` [e] in `assays` [m], ascending, 0 where there is none: [k, m]."""
+        entries, places = self.among(assays)
+        matrix = torch.zeros(len(self.known), len(assays), dtype=torch.float64)
+        matrix[self.owners[entries], places] = values[entries]
+        return matrix
+
+    def spread(self, values: Tensor) -> Tensor:
+        """`values` [k, ...] of the known molecules, and 0 of the others: [n, ...]."""
+        spread = values.new_zeros(self.n, *values.shape[1:])
+        spread[self.known] = values
+        return spread
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, which leave a cached property no place.
+@dataclass(frozen=True)
 class CompoundMemory:
     """What meta-train assays said of each compound, found by its identity key; on the CPU."""
 
@@ -63,19 +127,38 @@ class CompoundMemory:
             values=(total / torch.bincount(cell)).half(),
         )
 
+    @cached_property
+    def known(self) -> KeySet:
+        """The compounds, ready to be looked up."""
+        return KeySet(self.keys)
+
     def knows(self, molecules: MoleculeBatch) -> Tensor:
         """Whether each molecule is known: [n], bool."""
-        _, found = self._find(molecules)
-        return found.to(molecules.device)
+        return self.known.contains(molecules.keys.cpu()).to(molecules.device)
 
     def assays_of(self, molecules: MoleculeBatch) -> Tensor:
         """The assays that know one of the molecules at least: [k], int64, ascending."""
-        assays: Tensor = torch.unique(self._entries(molecules)[1])
+        assays: Tensor = torch.unique(self._records(molecules).assays)
         return assays
 
-    def profiles(self, molecules: MoleculeBatch, assays: Tensor) -> tuple[Tensor, Tensor]:
-        """Grades in `assays` [k], ascending, and whether there is one: [n, k] each, on the CPU."""
-        return _matrix(self._entries(molecules), assays, len(molecules))
+    def profiles(self, molecules: MoleculeBatch, assays: Tensor) -> Tensor:
+        """Grades in `assays` [k], ascending, 0 where there is none: [n, k], on the CPU."""
+        records = self._records(molecules)
+        return records.spread(records.matrix(records.values, assays))
+
+    def weighted(
+        self, molecules: MoleculeBatch, assays: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What those of `assays` [k], ascending, that know a molecule say by their `weights` [k].
+
+        Returns:
+            Sum of weight times grade, and sum of weights: [n] each, on the CPU.
+        """
+        records = self._records(molecules)
+        entries, places = records.among(assays)
+        shares = torch.zeros_like(records.values).index_copy(0, entries, weights[places])
+        total = records.sums(shares * records.values)
+        return records.spread(total), records.spread(records.sums(shares))
 
     def kernel(self, left: MoleculeBatch, right: MoleculeBatch) -> Tensor:
         """Covariance of the profiles, C_ij / √((n_i + 4)(n_j + 4)): [len(left), len(right)].
@@ -86,42 +169,54 @@ class CompoundMemory:
         process over a new assay would expect. A compound that is not known is like none. Positive
         semi-definite.
         """
-        left_entries, right_entries = self._deviations(left), self._deviations(right)
-        assays = torch.unique(left_entries[1])
-        left_matrix, _ = _matrix(left_entries, assays, len(left))
-        right_matrix, _ = _matrix(right_entries, assays, len(right))
-        scale = torch.outer(_shrunk(left_entries, len(left)), _shrunk(right_entries, len(right)))
-        return (left_matrix @ right_matrix.T / scale.sqrt()).to(left.device)
+        # The left is a support, whose few assays make a matrix; the right may be a library.
+        support, others = self._records(left), self._records(right)
+        profiles, assays = support.profiles
+        entries, places = others.among(assays)
+        counts = torch.bincount(others.owners[entries], minlength=len(others.known))
+        covariance = nn.functional.embedding_bag(
+            places,
+            support.spread(profiles).T.contiguous(),
+            counts.cumsum(0) - counts,
+            mode="sum",
+            per_sample_weights=others.scaled[entries],
+        )
+        return others.spread(covariance).T.to(left.device)
 
     def own(self, molecules: MoleculeBatch) -> Tensor:
         """The kernel between each molecule and itself, 0 where it is not known: [n]."""
-        entries = rows, _, values = self._deviations(molecules)
-        n = len(molecules)
-        total = torch.zeros(n, dtype=torch.float64).index_add(0, rows, values.square())
-        return (total / _shrunk(entries, n)).to(molecules.device)
+        records = self._records(molecules)
+        return records.spread(records.sums(records.scaled.square())).to(molecules.device)
 
     def mean(self, molecules: MoleculeBatch) -> Tensor:
         """Sum of each molecule's grades / (its assays + 1): [n]; above 0 for frequent hitters."""
-        return _means(self._entries(molecules), len(molecules)).to(molecules.device)
+        records = self._records(molecules)
+        return records.spread(records.means).to(molecules.device)
 
-    def _find(self, molecules: MoleculeBatch) -> tuple[Tensor, Tensor]:
-        """Place of each molecule among the keys, and whether it really is there; [n] each."""
-        wanted = molecules.keys.cpu()
-        place = torch.searchsorted(self.keys, wanted).clamp(max=len(self.keys) - 1)
-        return place, self.keys[place] == wanted
+    def _records(self, molecules: MoleculeBatch) -> _Records:
+        """What is known of the molecules, looked up once for as long as somebody holds them."""
+        if molecules.keys not in self._looked_up:
+            self._looked_up[molecules.keys] = self._look_up(molecules.keys.cpu())
+        records: _Records = self._looked_up[molecules.keys]
+        return records
 
-    def _entries(self, molecules: MoleculeBatch) -> _Entries:
-        place, found = self._find(molecules)
-        counts = torch.where(found, self.offsets[place + 1] - self.offsets[place], 0)
-        rows = torch.arange(len(molecules)).repeat_interleave(counts)
-        firsts = (counts.cumsum(0) - counts).repeat_interleave(counts)
-        entries = self.offsets[place].repeat_interleave(counts) + torch.arange(len(rows)) - firsts
-        return rows, self.assays[entries].long(), self.values[entries].double()
+    @cached_property
+    def _looked_up(self) -> WeakTensorKeyDictionary:
+        return WeakTensorKeyDictionary()
 
-    def _deviations(self, molecules: MoleculeBatch) -> _Entries:
-        """The entries, each grade minus the compound's own mean, which is in the prior mean."""
-        rows, assays, values = entries = self._entries(molecules)
-        return rows, assays, values - _means(entries, len(molecules))[rows]
+    def _look_up(self, keys: Tensor) -> _Records:
+        known, places = self.known.find(keys)
+        starts = self.offsets[places]
+        counts = self.offsets[places + 1] - starts
+        owners = torch.arange(len(known)).repeat_interleave(counts)
+        firsts = counts.cumsum(0) - counts
+        entries = torch.arange(len(owners)) + (starts - firsts)[owners]
+        assays, values = self.assays[entries].long(), self.values[entries].double()
+        return _Records(len(keys), known, owners, assays, values)
+
+    def __reduce__(self) -> tuple[type[CompoundMemory], tuple[Tensor, ...]]:
+        """Pickle what is stored: the rest is made again."""
+        return CompoundMemory, (self.keys, self.offsets, self.assays, self.values)
 
 
 def memory_from_arrays(arrays: Mapping[str, Tensor]) -> CompoundMemory:
@@ -146,28 +241,3 @@ def memory_from_arrays(arrays: Mapping[str, Tensor]) -> CompoundMemory:
     if not fits:
         raise InputError("the parts of its compound memory do not fit together.")
     return memory
-
-
-def _matrix(entries: _Entries, assays: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """Values of n molecules in `assays` [k], 0 where there is none, and where there is one."""
-    rows, of_entry, values = entries
-    matrix = torch.zeros(n, len(assays), dtype=torch.float64)
-    measured = torch.zeros(n, len(assays), dtype=torch.bool)
-    if len(assays):
-        place = torch.searchsorted(assays, of_entry).clamp(max=len(assays) - 1)
-        there = assays[place] == of_entry
-        matrix[rows[there], place[there]] = values[there]
-        measured[rows[there], place[there]] = True
-    return matrix, measured
-
-
-def _means(entries: _Entries, n: int) -> Tensor:
-    """Sum of each compound's values / (its assays + 1): [n]."""
-    rows, _, values = entries
-    total = torch.zeros(n, dtype=torch.float64).index_add(0, rows, values)
-    return total / (torch.bincount(rows, minlength=n) + 1)
-
-
-def _shrunk(entries: _Entries, n: int) -> Tensor:
-    """Number of each compound's assays plus the shrinkage: [n]."""
-    return (torch.bincount(entries[0], minlength=n) + _SHRINKAGE).double()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
-from molmeta.learners.base import Embedded, Head, HeadLearner, Prediction, require_both_classes
+from molmeta.learners.base import Embedded, HeadLearner, Prediction, require_both_classes
+from molmeta.learners.parts import AVERAGE, LEARNED, METRIC, Parts
 from molmeta.learners.setting import Setting
 from molmeta.learners.space import Choice, Float, Range
 
@@ -70,12 +71,12 @@ class ProtoNet(HeadLearner):
         self.config = config
         self.log_temperature = Setting(torch.tensor(_START_LOG_TEMPERATURE))
 
-    def embed(self, molecules: MoleculeBatch) -> Embedded:
-        """The molecules with their embeddings [n, dim] at length √dim."""
-        directions = nn.functional.normalize(self.encoder(molecules), dim=1)
-        return Embedded(directions * self.encoder.dim**0.5, molecules)
+    @property
+    def length(self) -> float:
+        """√dim."""
+        return math.sqrt(self.encoder.dim)
 
-    def fit_head(self, support: Embedded, labels: Tensor) -> Head:
+    def fit_head(self, support: Embedded, labels: Tensor) -> PrototypeHead:
         """The head for a support of both classes; labels [n_support]."""
         vectors = support.vectors
         means = prototypes(vectors, labels)
@@ -86,16 +87,53 @@ class ProtoNet(HeadLearner):
         else:
             precisions = torch.eye(vectors.shape[1], device=vectors.device).expand(2, -1, -1)
         prior = class_log_odds(labels) * self.config.class_prior
+        scale = self.log_temperature.exp() / vectors.shape[1]
+        return PrototypeHead(vectors, labels, means, precisions, prior, scale)
 
-        def head(query: Embedded) -> Prediction:
-            offsets = query.vectors[:, None] - means  # [n, 2, dim]
-            distances = torch.einsum("ncd,cde,nce->nc", offsets, precisions, offsets)
-            distances = distances / offsets.shape[-1]
-            scale = self.log_temperature.exp()
-            logit = scale * (distances[:, 0] - distances[:, 1]) + prior
-            return Prediction(logit, torch.full_like(logit, torch.nan))
 
-        return head
+@dataclass(frozen=True, slots=True)
+class PrototypeHead:
+    """The distances to two prototypes, as a log odds."""
+
+    support: Tensor
+    """[n_support, dim]."""
+    labels: Tensor
+    """[n_support]."""
+    means: Tensor
+    """[2, dim], the prototypes."""
+    precisions: Tensor
+    """[2, dim, dim], the metric of each class."""
+    prior: Tensor
+    """[], log odds of the class counts."""
+    scale: Tensor
+    """[], from squared distances to log odds."""
+
+    def __call__(self, query: Embedded) -> Prediction:
+        """The log odds of each molecule; a distance has no account of its uncertainty."""
+        offsets = query.vectors[:, None] - self.means  # [n, 2, dim]
+        distances = torch.einsum("ncd,cde,nce->nc", offsets, self.precisions, offsets)
+        logit = self.scale * (distances[:, 0] - distances[:, 1]) + self.prior
+        return Prediction(logit, torch.full_like(logit, torch.nan))
+
+    def parts(self, query: Embedded) -> Parts:
+        """What adds up to the log odds, the metrics taken as they are.
+
+        From the point half-way between the prototypes, q and s the offsets of a query and a support
+        molecule, the class c of n compounds and metric P brings Σ_s 2 q'Ps / n - q'Pq - μ'Pμ. With
+        one metric the last two are equal for both classes.
+        """
+        middle = self.means.mean(0)
+        offsets, means = query.vectors - middle, self.means - middle
+        pulls = torch.einsum("nd,cde,se->csn", offsets, self.precisions, self.support - middle)
+        active = self.labels == 1
+        signed = torch.where(active[:, None], pulls[1] / active.sum(), -pulls[0] / (~active).sum())
+        squares = torch.einsum("nd,cde,ne->cn", offsets, self.precisions, offsets)
+        squares = squares + torch.einsum("cd,cde,ce->c", means, self.precisions, means)[:, None]
+        base = {
+            AVERAGE: self.prior.expand(len(offsets)),
+            METRIC: self.scale * (squares[0] - squares[1]),
+        }
+        return Parts(base, {LEARNED: 2 * self.scale * signed})
 
 
 def prototypes(vectors: Tensor, labels: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ class Resemblance:
     def of(cls, memory: CompoundMemory, support: MoleculeBatch, targets: Tensor) -> Resemblance:
         """The agreement with `targets` [n_support], centred and about -1 to 1."""
         assays = memory.assays_of(support)
-        grades, _ = memory.profiles(support, assays)
+        grades = memory.profiles(support, assays)
         return cls(memory, assays, targets.double().cpu() @ grades)
 
     def opinion(self, query: MoleculeBatch, sharpness: Tensor) -> Tensor:
@@ -43,6 +43,5 @@ class Resemblance:
         sharpness · agreement; 0 where none knows it, and near 0 where only unlike ones do.
         """
         shares = torch.softmax(sharpness.cpu() * self.agreement, 0)
-        grades, measured = self.memory.profiles(query, self.assays)
-        opinion = grades @ shares / (measured.double() @ shares + _SHRINKAGE)
-        return opinion.to(query.device)
+        total, share = self.memory.weighted(query, self.assays, shares)
+        return (total / (share + _SHRINKAGE)).to(query.device)

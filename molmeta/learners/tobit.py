@@ -33,9 +33,22 @@ class Posterior:
             cross: [n_support, n], kernel of the support with them.
             own: [n] or [], kernel of each with itself.
         """
+        cross = cross.to(self.weights.dtype)
         scaled = self.roots[:, None] * cross
         explained = torch.linalg.solve_triangular(self.factor, scaled, upper=False).square().sum(0)
         return self.weights @ cross, (own - explained).clamp(min=1e-6)
+
+    def covariance(self, cross: Tensor, prior: Tensor) -> Tensor:
+        """Covariance of the latent function between other molecules: [n, n].
+
+        Args:
+            cross: [n_support, n], kernel of the support with them.
+            prior: [n, n], kernel between them.
+        """
+        scaled = self.roots[:, None] * cross
+        explained = torch.linalg.solve_triangular(self.factor, scaled, upper=False)
+        remaining: Tensor = prior - explained.T @ explained
+        return remaining
 
 
 def posterior(kernel: Tensor, targets: Tensor, relations: Tensor, noise: Tensor) -> Posterior:

@@ -20,7 +20,7 @@ from torch import Tensor
 from molmeta.assays.task import MeasuredMolecules
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.errors import SupportError
-from molmeta.learners.base import Embedded, HeadLearner, Learner
+from molmeta.learners.base import Embedded, HeadLearner, HeadPredictor, Learner
 
 COVERAGE = 0.9
 """Share of measurements that an interval is meant to hold, wherever none is named."""
@@ -109,7 +109,7 @@ class ValueHeadLearner(HeadLearner, ValueLearner):
     def _adapt_values(self, support: MeasuredMolecules) -> ValuePredictor:
         embedded = self.embed(support.molecules)
         head = self.fit_value_head(embedded, support.values, support.relations)
-        return lambda molecules: head(self.embed(molecules))
+        return HeadPredictor(self.embed, head)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def test_a_weight_of_zero_leaves_its_kernel_out(batch: MoleculeBatch) -> None:
     learner = DeepKernel(TINY, DeepKernelConfig(linear=0.0, rbf=0.0, tanimoto=0.5))
     support = _embedded(learner, batch, 0, 12)
     strangers = Embedded(torch.zeros(12, 8, dtype=torch.float64), support.molecules)
-    now = learner.situation(support.molecules, learner.settings)
+    now = learner.settings_for(support.molecules, learner.settings)
     with torch.no_grad():
         torch.testing.assert_close(
             learner.kernel(support, support, now), learner.kernel(support, strangers, now)
@@ -74,12 +74,12 @@ def test_settings_follow_the_size_of_the_support_and_what_is_known_of_it(
         assays=torch.tensor([], dtype=torch.int32),
         values=torch.tensor([], dtype=torch.float16),
     )
-    now = learner.situation(batch.gather(torch.arange(8)), learner.settings)
+    support = batch.gather(torch.arange(8))
     expected = torch.tensor([1.0, -math.log(4), 0.5], dtype=torch.float64)
-    torch.testing.assert_close(now.features, expected)
+    torch.testing.assert_close(learner.situation(support), expected)
     with torch.no_grad():
         learner.settings["noise"][1:] = torch.tensor([0.5, 2.0])
-        noise = learner.setting("noise", now)
+        noise = learner.settings_for(support, learner.settings)["noise"]
     assert noise.item() == pytest.approx(0.2 * 0.25**0.5 * math.exp(1.0))
 
 
