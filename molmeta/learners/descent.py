@@ -114,12 +114,7 @@ class FullDescent(Learner):
 
     def features(self, parameters: Mapping[str, Tensor], molecules: MoleculeBatch) -> Tensor:
         """What the head sees of the molecules under other weights of the encoder: [n, dim]."""
-        encoder = {
-            name.removeprefix("encoder."): value
-            for name, value in parameters.items()
-            if name.startswith("encoder.")
-        }
-        vectors = torch.func.functional_call(self.encoder, encoder, (molecules,))
+        vectors = torch.func.functional_call(self.encoder, of_encoder(parameters), (molecules,))
         return self.head.features(vectors)
 
     def loss(self, parameters: Mapping[str, Tensor], task: LabeledMolecules) -> Tensor:
@@ -142,6 +137,15 @@ class FullDescent(Learner):
             first_order=first_order,
         )
         return lambda molecules: self.head.predict(adapted, self.features(adapted, molecules))
+
+
+def of_encoder(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of the encoder, by its own names."""
+    return {
+        name.removeprefix("encoder."): value
+        for name, value in parameters.items()
+        if name.startswith("encoder.")
+    }
 
 
 def descend(

@@ -83,15 +83,23 @@ class InnerRates(nn.Module):
         self.coefficients = Setting(torch.zeros(3, len(self.layers)), requires_grad=learned)
 
     def forward(
-        self, start: Mapping[str, float], n_steps: int, n_support: int
+        self, start: Mapping[str, float], n_steps: int, n_support: int | Sequence[int]
     ) -> list[dict[str, Tensor]]:
-        """The rate of each parameter in each step; `start` holds α₀ by parameter."""
-        size = math.log(n_support / _REFERENCE_SIZE)
+        """The rate of each parameter in each step: [], or [n_tasks] for supports of several tasks.
+
+        Args:
+            start: α₀ by parameter.
+            n_steps: how many steps there are.
+            n_support: molecules of the support, or of each.
+        """
+        sizes = self.coefficients.new_tensor(n_support).div(_REFERENCE_SIZE).log()
         steps = []
         for k in range(1, n_steps + 1):
-            terms = self.coefficients.new_tensor([1.0, math.log(k), size])
+            terms = torch.stack(
+                [torch.ones_like(sizes), torch.full_like(sizes, math.log(k)), sizes], dim=-1
+            )
             lengths = (terms @ self.coefficients).exp().clamp(max=_LONGEST)
-            factors = dict(zip(self.layers, lengths, strict=True))
+            factors = dict(zip(self.layers, lengths.unbind(-1), strict=True))
             steps.append(
                 {name: start[name] * factors[layer] for name, layer in self.layer_of.items()}
             )

@@ -8,10 +8,17 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from molmeta.assays.episodes import EpisodeBatch
 from molmeta.assays.task import LabeledMolecules
 from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
-from molmeta.learners.base import Embedded, Head, HeadLearner, Predictor
+from molmeta.learners.base import (
+    Embedded,
+    Head,
+    HeadLearner,
+    Predictor,
+    require_both_classes,
+)
 from molmeta.learners.descent import (
     FullDescent,
     FullDescentConfig,
@@ -21,6 +28,7 @@ from molmeta.learners.descent import (
 from molmeta.learners.inner_loop import InnerRates
 from molmeta.learners.linear_head import LinearHead
 from molmeta.learners.space import Float, Int, Range
+from molmeta.learners.stacked_descent import stacked_logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +106,25 @@ class MAML(FullDescent):
     def _adapt(self, support: LabeledMolecules) -> Predictor:
         rates = self.rates(self.first_rates(), self.config.inner_steps, len(support))
         return self.after_steps(support, rates, first_order=self.config.first_order)
+
+    def query_logits(self, episodes: EpisodeBatch) -> list[Tensor]:
+        """Logits [n_query] of each episode: task by task on a CPU, else all tasks as one.
+
+        A task keeps a CPU busy, and one loop for all of them only adds what fills up the smaller
+        ones; a GPU waits for kernels to be issued, and one loop has a thirteenth of them.
+        """
+        if episodes.molecules.device.type == "cpu":
+            return super().query_logits(episodes)
+        return self.query_logits_as_one(episodes)
+
+    def query_logits_as_one(self, episodes: EpisodeBatch) -> list[Tensor]:
+        """`query_logits` with one inner loop for all tasks, on any device.
+
+        Raises:
+            SupportError: a support lacks one of the two classes.
+        """
+        for rows in episodes.support:
+            require_both_classes(episodes.labels[rows])
+        sizes = [len(rows) for rows in episodes.support]
+        rates = self.rates(self.first_rates(), self.config.inner_steps, sizes)
+        return stacked_logits(self, episodes, rates, first_order=self.config.first_order)

@@ -12,7 +12,8 @@ from molmeta.assays.episodes import EpisodeBatch
 from molmeta.assays.task import LabeledMolecules
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.config import EncoderConfig
-from molmeta.errors import ConfigError
+from molmeta.encoders.graph import Backend
+from molmeta.errors import ConfigError, SupportError
 from molmeta.learners.base import Learner
 from molmeta.learners.linear_head import LinearHead
 from molmeta.learners.maml import ANIL, MAML, ANILConfig, MAMLConfig
@@ -210,6 +211,52 @@ def test_anil_encodes_each_molecule_once_whatever_the_number_of_steps(
     lengths.clear()
     learner.query_logits(episodes)
     assert lengths == [len(episodes.molecules)]
+
+
+# All tasks as one
+
+
+@pytest.mark.parametrize("backend", ["torch", "pyg"])
+@pytest.mark.parametrize("first_order", [False, True])
+@pytest.mark.parametrize("head_init", ["prototype", "learned"])
+def test_one_inner_loop_for_all_tasks_equals_one_for_each(
+    backend: Backend, first_order: bool, head_init: str, episodes: EpisodeBatch
+) -> None:
+    torch.manual_seed(0)
+    config = MAMLConfig(encoder_lr=0.1, head_lr=0.5, first_order=first_order, head_init=head_init)
+    learner = MAML(GRAPH_ONLY, config, backend).double()
+    with torch.no_grad():
+        for parameter in learner.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    episodes = replace(episodes, labels=episodes.labels.double())
+    losses, gradients = [], []
+    for logits in (learner.query_logits(episodes), learner.query_logits_as_one(episodes)):
+        loss = torch.stack([of_task.square().mean() for of_task in logits]).sum()
+        losses.append(loss.detach())
+        gradients.append(torch.autograd.grad(loss, list(learner.parameters())))
+    torch.testing.assert_close(*losses, rtol=1e-12, atol=1e-12)
+    for (name, _), one, other in zip(learner.named_parameters(), *gradients, strict=True):
+        assert torch.allclose(one, other, rtol=1e-9, atol=1e-10), name
+
+
+def test_one_inner_loop_for_all_tasks_takes_fingerprints_and_evaluation_mode(
+    episodes: EpisodeBatch,
+) -> None:
+    learner = make_maml()
+    for mode in (True, False):
+        learner.train(mode)
+        pairs = zip(
+            learner.query_logits(episodes), learner.query_logits_as_one(episodes), strict=True
+        )
+        for one, other in pairs:
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_one_inner_loop_for_all_tasks_refuses_a_support_of_one_class(
+    episodes: EpisodeBatch,
+) -> None:
+    with pytest.raises(SupportError, match="active"):
+        make_maml().query_logits_as_one(replace(episodes, labels=torch.zeros(35)))
 
 
 # Where the head starts, and how long the steps are
