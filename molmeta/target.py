@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,16 +15,33 @@ from torch import Tensor
 
 from molmeta.assays.measured_support import MeasuredSupport
 from molmeta.assays.support import SupportSet
+from molmeta.assays.tables import Row
 from molmeta.assays.task import LabeledMolecules, MeasuredMolecules
 from molmeta.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.features import featurize
 from molmeta.chem.intake import Molecule, Rejection, Status, read_smiles
+from molmeta.chem.keys import KeySet
 from molmeta.chem.similarity import tanimoto
 from molmeta.errors import CheckpointError, ConfigError
-from molmeta.learners.base import Learner, Predictor
+from molmeta.learners.base import (
+    Embedded,
+    Head,
+    HeadPredictor,
+    Learner,
+    Prediction,
+    Predictor,
+    fixed_order,
+)
+from molmeta.learners.parts import Joint, Parts, joint_of, parts_of
 from molmeta.learners.registry import LEARNERS
-from molmeta.learners.values import ValueLearner, ValuePredictor
+from molmeta.learners.values import (
+    ValueHead,
+    ValueLearner,
+    ValuePrediction,
+    ValuePredictor,
+    in_fixed_order,
+)
 
 BATCH: Final = 256
 """Molecules a pass through the model; bounds the memory, and changes no score beyond 1e-5."""
@@ -34,7 +53,14 @@ With 16 support compounds on the FS-Mol meta-valid fold the mean squared error o
 is .24 to .28 below 0.2, where a coin has .25, and falls from .21 to .16 above; see the table in
 benchmarks/NOTES.md."""
 
+UNSURE: Final = (0.35, 0.65)
+"""A probability between these is withheld on request. With 16 support compounds on the FS-Mol
+meta-valid fold, of the answers in each twentieth of this band .40 to .49 are wrong, and of those in
+the next .35; see benchmarks/NOTES.md for what abstaining gains."""
+
 _FAR: Final = "domain: the nearest support compound has similarity {:.2f}"
+_UNSURE: Final = "abstained: a probability of {:.2f} is hardly better than a coin's"
+_NO_MEMORY: Final = "model: the GPU has no memory for this molecule, even alone"
 _NOT_FINITE: Final = "model: the score is not a finite number"
 _USABLE: Final = (Status.OK, Status.OK_CHANGED, Status.WARN_DOMAIN)
 
@@ -54,7 +80,9 @@ class ScoredRow:
     value: float | None = None
     """Expected value, in the unit of the support; None when rejected, or for classes."""
     low: float | None = None
-    """Lower end of the interval that holds a measurement in nine cases of ten."""
+    """Lower end of the interval that holds a measurement of the value or, for classes, what the
+    probability becomes when more compounds are measured (see `probability_reach`), in nine cases
+    of ten."""
     high: float | None = None
     """Its upper end."""
     deviation: float | None = None
@@ -88,6 +116,106 @@ class ScoredRow:
         answer = self.value if self.logit is None else self.logit
         return self.similarity if answer is None else answer
 
+    def or_abstained(self) -> ScoredRow:
+        """The row or, where its answer should not be trusted, one that withholds it and says why.
+
+        Withheld are probabilities hardly better than a coin's, and answers for compounds that are
+        unlike every support compound.
+        """
+        reason = self.reason
+        probability = self.probability
+        if probability is not None and UNSURE[0] < probability < UNSURE[1]:
+            reason = "; ".join(filter(None, (self.reason, _UNSURE.format(probability))))
+        elif self.status is not Status.WARN_DOMAIN:
+            return self
+        return replace(
+            self,
+            status=Status.ABSTAINED,
+            reason=reason,
+            logit=None,
+            value=None,
+            low=None,
+            high=None,
+            deviation=None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a TargetModel says of n molecules, in columns."""
+
+    answers: Mapping[str, Tensor]
+    """[n] each, by field of ScoredRow; none where the support has actives alone."""
+    similarity: Tensor
+    """[n], to the nearest support compound."""
+    in_support: Tensor
+    """[n], bool."""
+    seen: Tensor
+    """[n], bool."""
+
+    @property
+    def merit(self) -> Tensor:
+        """What ranks the molecules: [n]; NaN where there is no answer."""
+        return self.answers.get("logit", self.answers.get("value", self.similarity))
+
+    @property
+    def is_finite(self) -> Tensor:
+        """Whether a molecule has an answer: [n], bool."""
+        finite = [c.isfinite() for name, c in self.answers.items() if name != "deviation"]
+        return torch.stack([torch.ones_like(self.in_support), *finite]).all(0)
+
+    @property
+    def is_far(self) -> Tensor:
+        """Whether a molecule is unlike every support compound: [n], bool."""
+        return self.similarity < DOMAIN_SIMILARITY
+
+    def at(self, rows: Tensor) -> Scores:
+        """The molecules at `rows` [k]."""
+        return Scores(
+            {name: column[rows] for name, column in self.answers.items()},
+            self.similarity[rows],
+            self.in_support[rows],
+            self.seen[rows],
+        )
+
+    def joined(self, others: Scores) -> Scores:
+        """These molecules, then others of the same model."""
+        return Scores(
+            {name: torch.cat([c, others.answers[name]]) for name, c in self.answers.items()},
+            torch.cat([self.similarity, others.similarity]),
+            torch.cat([self.in_support, others.in_support]),
+            torch.cat([self.seen, others.seen]),
+        )
+
+    def rows(self, smiles: Sequence[str | None]) -> list[ScoredRow]:
+        """A row a molecule, `smiles` [n] theirs; status and reason tell of the score alone."""
+        answers = {name: column.tolist() for name, column in self.answers.items()}
+        columns = (self.similarity, self.in_support, self.seen, self.is_finite, self.is_far)
+        rows = []
+        for i, (similarity, in_support, seen, is_finite, is_far) in enumerate(
+            zip(*(column.tolist() for column in columns), strict=True)
+        ):
+            status, reason = Status.OK, ""
+            answer = {name: column[i] for name, column in answers.items()}
+            deviation = answer.pop("deviation", None)
+            if not is_finite:
+                status, reason, answer = Status.MODEL_ERROR, _NOT_FINITE, {}
+            elif is_far:
+                status, reason = Status.WARN_DOMAIN, _FAR.format(similarity)
+            rows.append(
+                ScoredRow(
+                    status=status,
+                    reason=reason,
+                    smiles=smiles[i],
+                    deviation=_finite(deviation),
+                    similarity=similarity,
+                    in_support=in_support,
+                    seen=seen,
+                    **answer,
+                )
+            )
+        return rows
+
 
 class TargetModel:
     """A learner adapted to the support set that its checkpoint holds.
@@ -95,6 +223,9 @@ class TargetModel:
     From a support of classes it predicts classes, from one of values values. A support of actives
     alone teaches no difference: such a model withholds probabilities, and ranks by similarity.
     """
+
+    _batch = BATCH
+    """Halved when the memory of a GPU is exhausted."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Adapt the checkpoint's learner to the checkpoint's support.
@@ -120,7 +251,6 @@ class TargetModel:
                 self._value_predictor = _of_values(learner).adapt_values(self.support)
             elif self.has_both_classes:
                 self._predictor = learner.adapt(self.support)
-        self._support_keys = self.support.molecules.keys.sort().values
 
     def __reduce__(self) -> tuple[type[TargetModel], tuple[Any, ...]]:
         """Pickle what it was adapted from: adapting again gives the same bits."""
@@ -170,7 +300,47 @@ class TargetModel:
     @property
     def n_support_seen(self) -> int:
         """Support compounds that meta-training used, on some assay."""
-        return int(_members(self.support.molecules.keys.cpu(), self.checkpoint.seen_keys).sum())
+        return len(self._seen_keys.find(self.support.molecules.keys.cpu())[0])
+
+    def without_memory(self) -> TargetModel:
+        """The same target, judged by structures alone."""
+        learner = copy.copy(self.checkpoint.learner)
+        learner.memory = None
+        return TargetModel(replace(self.checkpoint, learner=learner))
+
+    def of_support(self, places: Tensor) -> TargetModel:
+        """The model of the support compounds at `places` [k] alone.
+
+        Raises:
+            SupportError: they are of values from which nothing can be learned.
+        """
+        smiles = self.checkpoint.support_smiles
+        kept = tuple(smiles[place] for place in places.tolist()) if smiles else smiles
+        support = self.support.gather(places)
+        return TargetModel(replace(self.checkpoint, support=support, support_smiles=kept))
+
+    @torch.inference_mode()
+    def merits(self, molecules: MoleculeBatch) -> Tensor:
+        """What ranks the molecules [n]: logit, value or, from actives alone, similarity; [n]."""
+        if self._value_predictor is not None:
+            return self._value_predictor(molecules).mean
+        if self._predictor is not None:
+            return self._predictor(molecules).logit
+        return tanimoto(self.support.molecules, molecules).amax(0)
+
+    @torch.inference_mode()
+    def parts(self, molecules: MoleculeBatch) -> Parts | None:
+        """What adds up to the merits of the molecules [n], the support in its own order.
+
+        None where the method has no such sum.
+        """
+        parts = parts_of(self._value_predictor or self._predictor, molecules)
+        return None if parts is None else parts.reordered(self._order.argsort())
+
+    @torch.inference_mode()
+    def joint(self, molecules: MoleculeBatch) -> Joint | None:
+        """The belief about the molecules [n] at once; None where the method has none."""
+        return joint_of(self._value_predictor or self._predictor, molecules)
 
     def score(self, texts: Sequence[object]) -> list[ScoredRow]:
         """One row for each text, in order; equal molecules are computed once.
@@ -180,62 +350,124 @@ class TargetModel:
         """
         verdicts = _read_each_once(texts)
         distinct = {v.smiles: v for v in verdicts if isinstance(v, Molecule)}
-        molecules = list(distinct.values())
-        answers: dict[str, ScoredRow] = {}
-        for start in range(0, len(molecules), BATCH):
-            rows = self._score_batch(molecules[start : start + BATCH])
-            answers |= {str(row.smiles): row for row in rows}
+        rows = self._score_molecules(list(distinct.values()))
+        answers = {str(row.smiles): row for row in rows}
         return [
-            _answered(verdict, answers[verdict.smiles])
+            after_intake(answers[verdict.smiles], verdict.status, verdict.reason)
             if isinstance(verdict, Molecule)
             else ScoredRow(verdict.status, verdict.reason)
             for verdict in verdicts
         ]
 
+    def score_rows(self, rows: Sequence[Row]) -> list[ScoredRow]:
+        """One row for each of a table, in order; what the file itself damaged is not looked at."""
+        return in_place(rows, self.score([row.smiles for row in rows if row.problem is None]))
+
+    def _score_molecules(self, molecules: Sequence[Molecule]) -> Iterator[ScoredRow]:
+        """Rows of different molecules, by as many at a time as the memory of the GPU holds."""
+        start = 0
+        while start < len(molecules):
+            batch = molecules[start : start + self._batch]
+            rows: list[ScoredRow] | None = None
+            try:
+                rows = self._score_batch(batch)
+            except torch.OutOfMemoryError:
+                pass  # what it holds on to is free after this line only
+            except torch.AcceleratorError as error:
+                raise ConfigError(
+                    f"The GPU has failed ({str(error).partition(chr(10))[0]}): give the same "
+                    "command again, or compute with --device cpu."
+                ) from error
+            if rows is None and len(batch) > 1:
+                torch.cuda.empty_cache()
+                self._batch = len(batch) // 2
+                continue
+            yield from rows or [ScoredRow(Status.MODEL_ERROR, _NO_MEMORY, smiles=batch[0].smiles)]
+            start += len(batch)
+
     @torch.inference_mode()
     def _score_batch(self, molecules: Sequence[Molecule]) -> list[ScoredRow]:
         """Rows of different molecules; status and reason tell of the score alone."""
         batch = featurize(molecules).to(self.support.molecules.device)
-        similarities = tanimoto(self.support.molecules, batch).amax(0).tolist()
-        in_support = _members(batch.keys, self._support_keys).tolist()
-        seen = _members(batch.keys.cpu(), self.checkpoint.seen_keys).tolist()
-        answers = self._answers(batch)
-        rows = []
-        for i, molecule in enumerate(molecules):
-            status, reason = Status.OK, ""
-            answer = {name: column[i] for name, column in answers.items()}
-            deviation = answer.pop("deviation", None)
-            if not all(map(math.isfinite, answer.values())):
-                status, reason, answer = Status.MODEL_ERROR, _NOT_FINITE, {}
-            elif similarities[i] < DOMAIN_SIMILARITY:
-                status, reason = Status.WARN_DOMAIN, _FAR.format(similarities[i])
-            rows.append(
-                ScoredRow(
-                    status=status,
-                    reason=reason,
-                    smiles=molecule.smiles,
-                    deviation=_finite(deviation),
-                    similarity=similarities[i],
-                    in_support=in_support[i],
-                    seen=seen[i],
-                    **answer,
-                )
-            )
-        return rows
+        predictor = self._value_predictor or self._predictor
+        prediction = None if predictor is None else predictor(batch)
+        similarity = tanimoto(self.support.molecules, batch).amax(0)
+        scores = self._scores(batch.keys, prediction, similarity)
+        return scores.rows([molecule.smiles for molecule in molecules])
 
-    def _answers(self, molecules: MoleculeBatch) -> dict[str, list[float]]:
-        """What the learner says of the molecules [n], by field of ScoredRow; empty for nothing."""
-        if self._value_predictor is not None:
-            values = self._value_predictor(molecules)
-            low, high = values.interval()
-            columns = {"value": values.mean, "low": low, "high": high}
-            columns["deviation"] = values.deviation
-        elif self._predictor is not None:
-            prediction = self._predictor(molecules)
-            columns = {"logit": prediction.logit, "deviation": prediction.deviation}
-        else:
-            columns = {}
-        return {name: column.tolist() for name, column in columns.items()}
+    @torch.inference_mode()
+    def score_embedded(self, molecules: Embedded) -> Scores:
+        """What the target's head says of molecules that are encoded already.
+
+        Args:
+            molecules: with the Tanimoto kernel to `head_support` given; the head may ask for it.
+        """
+        prediction = None if self._head is None else self._head(molecules)
+        similarity = molecules.given[tanimoto].amax(0)
+        return self._scores(molecules.molecules.keys, prediction, similarity)
+
+    def _scores(
+        self, keys: Tensor, prediction: Prediction | ValuePrediction | None, similarity: Tensor
+    ) -> Scores:
+        answers = {}
+        if isinstance(prediction, ValuePrediction):
+            low, high = prediction.interval()
+            answers = {"value": prediction.mean, "low": low, "high": high}
+        elif prediction is not None:
+            reach = probability_reach(len(self.support))
+            low, high = (torch.sigmoid(prediction.logit + end) for end in (-reach, reach))
+            answers = {"logit": prediction.logit, "low": low, "high": high}
+        if prediction is not None:
+            answers["deviation"] = prediction.deviation
+        in_support = self._support_keys.contains(keys)
+        seen = self._seen_keys.contains(keys.cpu()).to(keys.device)
+        return Scores(answers, similarity, in_support, seen)
+
+    @property
+    def head_support(self) -> MoleculeBatch:
+        """The support compounds in the order in which the learner's head knows them."""
+        return self.support.molecules.gather(self._order)
+
+    @property
+    def _order(self) -> Tensor:
+        if isinstance(self.support, MeasuredMolecules):
+            return in_fixed_order(self.support)
+        return fixed_order(self.support)
+
+    @property
+    def _head(self) -> Head | ValueHead | None:
+        predictor = self._value_predictor or self._predictor
+        assert predictor is None or isinstance(predictor, HeadPredictor)
+        return None if predictor is None else predictor.head
+
+    @cached_property
+    def _support_keys(self) -> KeySet:
+        return KeySet(self.support.molecules.keys.sort().values)
+
+    @cached_property
+    def _seen_keys(self) -> KeySet:
+        return KeySet(self.checkpoint.seen_keys.cpu())
+
+
+def probability_reach(n_support: int) -> float:
+    """How far log odds move, in nine cases of ten, when many more compounds are measured.
+
+    Adapted to half of an assay's other compounds too (at most 128), nine of ten log odds of the
+    shipped model moved by less than 2.00 (FS-Mol meta-valid) and 2.07 (novel chemistry) from 16
+    support compounds, 1.80 and 1.77 from 32, 1.56 and 1.48 from 64: a power law through these. The
+    model's own deviation has no part in it: it says nothing of how far one compound moves against
+    another (correlation -.07 to .12, see benchmarks/NOTES.md).
+    """
+    return 2.03 * math.pow(n_support / 16, -0.2)
+
+
+def in_place(rows: Sequence[Row], scored: Iterable[ScoredRow]) -> list[ScoredRow]:
+    """One ScoredRow for each of `rows`: of `scored`, or what the file itself damaged."""
+    answers = iter(scored)
+    return [
+        next(answers) if row.problem is None else ScoredRow(row.problem.status, row.problem.reason)
+        for row in rows
+    ]
 
 
 def adapt_target(checkpoint: Checkpoint, support_set: SupportSet | MeasuredSupport) -> TargetModel:
@@ -284,21 +516,12 @@ def _read_each_once(texts: Sequence[object]) -> list[Molecule | Rejection]:
     return verdicts
 
 
-def _answered(molecule: Molecule, answer: ScoredRow) -> ScoredRow:
+def after_intake(answer: ScoredRow, status: Status, reason: str) -> ScoredRow:
     """The answer with what the intake had to say about this way of writing the molecule."""
-    if molecule.status is Status.OK and not molecule.reason:
+    if status is Status.OK and not reason:
         return answer
-    status = molecule.status if answer.status is Status.OK else answer.status
-    reason = "; ".join(filter(None, (molecule.reason, answer.reason)))
-    return replace(answer, status=status, reason=reason)
-
-
-def _members(keys: Tensor, ascending: Tensor) -> Tensor:
-    """Whether each of `keys` [n] is among those `ascending` [m]: [n], bool."""
-    if not len(ascending):
-        return torch.zeros_like(keys, dtype=torch.bool)
-    place = torch.searchsorted(ascending, keys).clamp(max=len(ascending) - 1)
-    return ascending[place] == keys
+    status = status if answer.status is Status.OK else answer.status
+    return replace(answer, status=status, reason="; ".join(filter(None, (reason, answer.reason))))
 
 
 def _finite(value: float | None) -> float | None:

@@ -80,12 +80,61 @@ def test_scores_do_not_depend_on_the_batch_size(
 ) -> None:
     texts = list(MOLECULES)
     together = logits(target, texts)
-    monkeypatch.setattr(target_module, "BATCH", 1)
+    monkeypatch.setattr(target, "_batch", 1)
     alone = logits(target, texts)
-    monkeypatch.setattr(target_module, "BATCH", 7)  # leaves a last batch of another size
+    monkeypatch.setattr(target, "_batch", 7)  # leaves a last batch of another size
     by_seven = logits(target, texts)
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
     torch.testing.assert_close(together, by_seven, atol=1e-5, rtol=0)
+
+
+class _SmallMemory:
+    """A predictor on a GPU that holds so many molecules."""
+
+    def __init__(self, target: TargetModel, room: int) -> None:
+        assert target._predictor is not None
+        self.predictor, self.room = target._predictor, room
+        self.sizes: list[int] = []
+
+    def __call__(self, molecules: MoleculeBatch) -> Prediction:
+        self.sizes.append(len(molecules))
+        if len(molecules) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return self.predictor(molecules)
+
+
+def test_a_full_gpu_halves_the_batch_and_loses_no_row() -> None:
+    target = adapt_target(tiny_checkpoint(), support_set())
+    texts = list(MOLECULES[:100])
+    expected = logits(target, texts)
+    small = target._predictor = _SmallMemory(target, room=30)
+    torch.testing.assert_close(logits(target, texts), expected, atol=1e-5, rtol=0)
+    n = len({row.smiles for row in target.score(texts)})
+    assert small.sizes[:4] == [n, n // 2, n // 4, n // 4]
+    # It is not tried again and again: what was once too much stays so.
+    assert max(small.sizes[3:]) <= 30
+
+
+def test_a_molecule_too_large_for_the_gpu_fails_alone() -> None:
+    target = adapt_target(tiny_checkpoint(), support_set())
+    target._predictor = _SmallMemory(target, room=0)
+    rows = target.score([LIKE_ACTIVES, "", LIKE_INACTIVES])
+    assert [row.status for row in rows] == [
+        Status.MODEL_ERROR,
+        Status.EMPTY,
+        Status.MODEL_ERROR,
+    ]
+    assert "no memory for this molecule" in rows[0].reason
+
+
+def test_a_gpu_that_fails_ends_in_a_sentence() -> None:
+    def lost(molecules: MoleculeBatch) -> Prediction:
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure\nCompile with ...")
+
+    target = adapt_target(tiny_checkpoint(), support_set())
+    target._predictor = lost
+    with pytest.raises(ConfigError, match=r"GPU has failed \(CUDA error: unspecified .*failure\)"):
+        target.score([LIKE_ACTIVES])
 
 
 def test_scores_do_not_depend_on_the_number_of_threads(target: TargetModel) -> None:
@@ -256,3 +305,74 @@ def test_a_file_of_values_that_cannot_be_is_refused(tmp_path: Path) -> None:
         checkpoint = replace(target.checkpoint, support=broken)
         with pytest.raises(OutputError, match=said):
             save_checkpoint(tmp_path / "broken.molmeta", checkpoint)
+
+
+def test_a_probability_near_a_coins_is_withheld_on_request_and_a_sure_one_is_not() -> None:
+    for probability, withheld in ((0.5, True), (0.36, True), (0.64, True), (0.34, False)):
+        logit = math.log(probability / (1 - probability))
+        row = target_module.ScoredRow(
+            Status.OK_CHANGED, "salt: removed", smiles="CCO", logit=logit, low=0.1, high=0.9,
+            deviation=1.0, similarity=0.5, in_support=True, seen=True,
+        )  # fmt: skip
+        answer = row.or_abstained()
+        assert (answer.status == Status.ABSTAINED) == withheld
+        if not withheld:
+            assert answer is row
+            continue
+        assert answer.reason == (
+            f"salt: removed; abstained: a probability of {probability:.2f} is hardly better than "
+            "a coin's"
+        )
+        assert (answer.logit, answer.probability, answer.merit) == (None, None, None)
+        assert (answer.low, answer.high, answer.deviation) == (None, None, None)
+        assert not answer.is_usable
+        assert (answer.smiles, answer.similarity) == ("CCO", 0.5)
+        assert (answer.in_support, answer.seen) == (True, True)
+
+
+def test_an_answer_for_a_compound_unlike_the_support_is_withheld_on_request(
+    target: TargetModel,
+) -> None:
+    measured = adapt_target(tiny_checkpoint(), measured_set())
+    for model in (target, measured):
+        far, broken = model.score([UNLIKE_ALL, "C1CC"])
+        assert far.or_abstained().status == Status.ABSTAINED
+        assert far.or_abstained().reason.startswith("domain: ")
+        assert far.or_abstained().value is None
+        assert broken.or_abstained() is broken
+
+
+def test_a_probability_has_an_interval_that_narrows_with_the_support(target: TargetModel) -> None:
+    (row,) = target.score([LIKE_ACTIVES])
+    assert row.logit is not None
+    assert row.low is not None
+    assert row.high is not None
+    assert row.probability is not None
+    assert 0 < row.low < row.probability < row.high < 1
+    reach = target_module.probability_reach(len(SUPPORT))
+    assert math.log(row.high / (1 - row.high)) - row.logit == pytest.approx(reach, abs=1e-3)
+    assert row.logit - math.log(row.low / (1 - row.low)) == pytest.approx(reach, abs=1e-3)
+    # As measured: benchmarks/domain.py.
+    for n, measured in ((16, 2.03), (32, 1.78), (64, 1.52)):
+        assert target_module.probability_reach(n) == pytest.approx(measured, abs=0.03)
+
+
+def test_a_target_without_memory_or_a_compound_is_another_model() -> None:
+    checkpoint = tiny_checkpoint()
+    target = adapt_target(checkpoint, support_set())
+    rows = torch.tensor([i for i in range(len(SUPPORT)) if i != 1])
+    fewer = target.of_support(rows)
+    assert len(fewer.support) == len(fewer.checkpoint.support_smiles) == len(SUPPORT) - 1
+    assert fewer.score([LIKE_ACTIVES]) != target.score([LIKE_ACTIVES])
+    assert target.without_memory().checkpoint.learner.memory is None
+    assert target.without_memory().score([LIKE_ACTIVES]) == target.score([LIKE_ACTIVES])
+
+
+def test_merits_are_those_of_the_rows(target: TargetModel) -> None:
+    texts = [LIKE_ACTIVES, LIKE_INACTIVES]
+    read = [read_smiles(text) for text in texts]
+    batch = featurize([molecule for molecule in read if isinstance(molecule, Molecule)])
+    actives = adapt_target(tiny_checkpoint(), build_support(ACTIVES, [1] * 4, allow_tiny=True))
+    for model in (target, adapt_target(tiny_checkpoint(), measured_set()), actives):
+        expected = [row.merit for row in model.score(texts)]
+        assert model.merits(batch).tolist() == pytest.approx(expected)

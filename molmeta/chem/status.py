@@ -10,6 +10,7 @@ class Status(StrEnum):
     OK = "ok"
     OK_CHANGED = "ok_changed"
     WARN_DOMAIN = "warn_domain"
+    ABSTAINED = "abstained"
     EMPTY = "empty"
     NOT_SMILES = "not_smiles"
     PARSE_ERROR = "parse_error"
@@ -21,6 +22,8 @@ class Status(StrEnum):
     MIXTURE = "mixture"
     REACTION = "reaction"
     MODEL_ERROR = "model_error"
+    WORKER_CRASH = "worker_crash"
+    TIMEOUT = "timeout"
     LABEL_ERROR = "label_error"
     CONFLICT = "conflict"
 

@@ -1,0 +1,61 @@
+"""A molecule with some of its atoms masked: what a model sees when they say nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import torch
+
+from molmeta.chem.batch import MoleculeBatch, concatenate
+from molmeta.chem.features import featurize
+from molmeta.chem.fingerprints import ecfp_environments
+from molmeta.chem.intake import Molecule
+
+_MOST = 255
+"""Of a count, as in `ecfp_counts`."""
+
+
+def masked(molecule: Molecule, masks: Sequence[Iterable[int]]) -> MoleculeBatch:
+    """The molecule once for each mask, without what the atoms in it say: [len(masks)].
+
+    The graph loses the atoms and their bonds, the fingerprint every environment that holds one of
+    them. Other atoms and environments stay as they are, as if the masked ones were there but not
+    looked at; so do the descriptors, which belong to no atom.
+
+    Args:
+        molecule: of the intake.
+        masks: atoms of `molecule.mol`; of all atoms too.
+    """
+    whole = featurize([molecule])
+    places = {atom: place for place, atom in enumerate(molecule.atom_order)}
+    environments = ecfp_environments(molecule.mol)
+    parts = []
+    for mask in map(frozenset, masks):
+        kept = torch.tensor(sorted(p for a, p in places.items() if a not in mask)).long()
+        counts = Counter(bit for bit, atoms in environments if not atoms & mask)
+        parts.append(_without(whole, kept, counts))
+    return concatenate(parts)
+
+
+def _without(whole: MoleculeBatch, kept: torch.Tensor, counts: Counter[int]) -> MoleculeBatch:
+    """One molecule's atoms in the rows `kept`, with the bonds between them and these counts."""
+    place = torch.full((len(whole.atoms),), -1, dtype=torch.int64)
+    place[kept] = torch.arange(len(kept))
+    bonds = place[whole.bonds.long()]
+    between = (bonds >= 0).all(1)
+    ids = sorted(counts)
+    return replace(
+        whole,
+        atom_offsets=torch.tensor([0, len(kept)]),
+        atoms=whole.atoms[kept],
+        bond_offsets=torch.tensor([0, int(between.sum())]),
+        bonds=bonds[between].to(whole.bonds.dtype),
+        bond_features=whole.bond_features[between],
+        ecfp_offsets=torch.tensor([0, len(ids)]),
+        ecfp_ids=torch.tensor(ids, dtype=whole.ecfp_ids.dtype),
+        ecfp_counts=torch.tensor(
+            [min(counts[bit], _MOST) for bit in ids], dtype=whole.ecfp_counts.dtype
+        ),
+    )
