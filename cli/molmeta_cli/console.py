@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
-    from molmeta.screening import ScreenSummary
+    from molmeta.screening import RowOutput, ScreenSummary
 
 MAX_WIDTH: Final = 48
 """Of a column on the terminal; longer cells are cut there, and only there."""
@@ -85,3 +87,49 @@ def tell_summary(summary: ScreenSummary, quiet: bool) -> None:
             "that the model was trained on; leave them out when you judge how good the scores are.",
             quiet,
         )
+
+
+@contextmanager
+def rows_out(path: str | None, header: Sequence[str], form: dict[str, Any]) -> Iterator[RowOutput]:
+    """Where the rows go: a file, the terminal, or CSV into a pipe; `form` goes to `open_output`."""
+    from molmeta.assays.outputs import open_output, write_companions
+
+    if path is None and _is_terminal():
+        table = TerminalTable(header)
+        yield table
+        table.finish()
+        write_companions(form.get("companions", {}), form["inputs"])
+        return
+    with open_output(path or "-", header, **form) as out:
+        yield out
+
+
+@contextmanager
+def progress_bar(
+    input_path: str | None,
+    output: str | None,
+    quiet: bool,
+    share_read: Callable[[], float | None] | None = None,
+) -> Iterator[Callable[[int], object] | None]:
+    """A bar on the terminal, unless the rows themselves go there.
+
+    With what is known of the `share_read` of the input, it tells the time left.
+    """
+    to_terminal = output is None and _is_terminal()
+    if quiet or input_path is None or to_terminal or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit=" compounds", unit_scale=True) as bar:
+
+        def update(n: int) -> None:
+            if share_read is not None and (share := share_read()):
+                bar.total = round((bar.n + n) / share)
+            bar.update(n)
+
+        yield update
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()

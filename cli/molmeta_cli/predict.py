@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import click
+from click.core import ParameterSource
 
-from molmeta.errors import OutputError
 from molmeta_cli.adaptation import (
     ENCODING_FLAG,
+    TARGET_FLAG,
     SupportFlags,
-    adapt_to_support,
+    check_target_flags,
     model_flags,
+    open_target,
     prepare_device,
     support_flags,
-    tell_about,
 )
-from molmeta_cli.console import TerminalTable, tell, tell_summary
+from molmeta_cli.console import progress_bar, rows_out, tell, tell_summary
 
 if TYPE_CHECKING:
     from molmeta.assays.tables import Row
-    from molmeta.screening import RowOutput, ScreenSummary
+    from molmeta.screening.journal import Journal
+    from molmeta.screening.library import ScoreChunks
     from molmeta.target import TargetModel
 
 
 @click.command(
-    epilog='Example: molmeta predict --support my_assay.csv --smiles "CC(=O)Nc1ccc(O)cc1"'
+    epilog='\b\nExample: molmeta predict --support my_assay.csv --smiles "CC(=O)Nc1ccc(O)cc1"'
 )
 @support_flags
 @click.option(
     "--allow-tiny", is_flag=True, help="With actives alone, rank by similarity to them instead."
 )
-@click.option(
-    "--model",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A model adapted already, by molmeta adapt; instead of --support.",
-)
+@TARGET_FLAG
 @click.option("--smiles", multiple=True, metavar="TEXT", help="A compound; may be repeated.")
 @click.option(
     "--input",
@@ -49,6 +45,13 @@ if TYPE_CHECKING:
     type=click.Path(),
     metavar="FILE",
     help="Compounds: CSV, TSV, SMI, SDF or Parquet, also packed with gzip or zstd; - for stdin.",
+)
+@click.option(
+    "--index",
+    "index_path",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="A library that molmeta index has read; ranked on all cores, unless --threads are given.",
 )
 @click.option("--smiles-column", metavar="NAME", help="Where the input has its SMILES.")
 @click.option("--no-header", is_flag=True, help="The input's first line is a compound already.")
@@ -66,23 +69,53 @@ if TYPE_CHECKING:
     help="In CSV and TSV, put ' before cells that a spreadsheet would run as formulas.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
-@click.option("--top", type=click.IntRange(min=1), metavar="K", help="Only the K best, best first.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that score. From 2 on, a molecule that ends one or hangs costs its row alone.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="With --workers: how long one molecule may take.  [default: 10]",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Only the K best, best first.  [with --index: 1000]",
+)
+@click.option(
+    "--abstain",
+    is_flag=True,
+    help="No answer where it should not be trusted: near 1/2, or unlike your compounds.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 7 if a row has no score.")
 @click.option(
-    "--summary", type=click.Path(path_type=Path), metavar="FILE", help="Counts as JSON, to a file."
+    "--summary",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where the account of the run goes. Default: beside the output, OUTPUT.json.",
 )
 @model_flags
 def command(
     model: Path | None,
     smiles: tuple[str, ...],
     input_path: str | None,
+    index_path: Path | None,
     smiles_column: str | None,
     no_header: bool,
     encoding: str | None,
     output: str | None,
     escape_formulas: bool,
     overwrite: bool,
+    workers: int,
+    timeout: float | None,
     top: int | None,
+    abstain: bool,
     allow_tiny: bool,
     device: str,
     threads: int,
@@ -95,82 +128,140 @@ def command(
     """Score compounds for your target, each row in its place.
 
     The model learns the target from --support, a file of compounds that you have measured. To the
-    columns of the input it adds the probability of being active, how far the method itself doubts
-    it (deviation of the log odds), the similarity to the nearest support compound, and for each row
-    a status with its reason.
+    columns of the input it adds the probability of being active, the interval (low, high) in which
+    it stays in nine cases of ten when many more compounds are measured, how far the method itself
+    doubts it (deviation of the log odds), the similarity to the nearest support compound, and for
+    each row a status with its reason.
 
     With --values it adds the expected value in place of the probability, the interval (low, high)
     that holds a measurement in nine cases of ten, and the deviation of a measurement. For
     concentrations these are pIC50, minus log10 of mol/L: 6 is 1 uM, 9 is 1 nM, and the most potent
     rank first.
-    """
-    _check_flags(model, support, smiles, input_path)
-    if summary is not None and summary.exists() and not overwrite:
-        raise OutputError(f"{summary} exists already; name another file, or give --overwrite")
-    device = prepare_device(device, threads)
-    from molmeta.screening import NUMERIC, appended_columns, screen
-    from molmeta.target import TargetModel
 
+    A run from a file to a file that was stopped, by whatever, goes on where it was when the same
+    command is given again; from stdin or to stdout it starts anew. The account of a run is JSON:
+    the counts by status, the model with its origin and licence, and the versions.
+
+    With --index it ranks a library that molmeta index has read before, millions of compounds a
+    second. Of such a library the best K come out, with the columns that --input and --top would
+    give.
+    """
+    _check_flags(model, support, smiles, input_path, index_path)
+    if timeout is not None and workers == 1:
+        raise click.UsageError("--timeout needs --workers 2 or more: it ends a process.")
+    if index_path is not None:
+        _check_index_flags(device, workers, abstain)
+        device, rankers = "cpu", _threads_for_index(threads)
+        threads = 1  # of torch: a ranker keeps a core busy by itself
+    device = prepare_device("cpu" if workers > 1 and device == "auto" else device, threads)
+    from molmeta.assays.outputs import check_place
+    from molmeta.assays.tables import Table
+    from molmeta.index.ranking import TOP, LibraryIndex, rank
+    from molmeta.screening import NUMERIC, appended_columns, screen
+    from molmeta.screening.provenance import account
+
+    reads = [path for path in (input_path, support["support"], model) if path is not None]
+    if summary is not None:
+        check_place(summary, overwrite=overwrite, inputs=reads)
+    journal = None
     with ExitStack() as stack:
         how = {
             "smiles_column": smiles_column,
             "header": False if no_header else None,
             "encoding": encoding,
         }
-        columns, place, rows = stack.enter_context(_opened(smiles, input_path, how, quiet))
-        if model is not None:
-            target = TargetModel.load(model, device=device, memory=memory)
+        index = None if index_path is None else LibraryIndex(index_path)
+        if index is None:
+            columns, place, rows = stack.enter_context(open_rows(smiles, input_path, how, quiet))
         else:
-            target = adapt_to_support(
-                support,
-                encoding=encoding,
-                allow_tiny=allow_tiny,
-                memory=memory,
-                device=device,
-                quiet=quiet,
-            )
-        tell_about(target, quiet)
+            columns, place, rows = index.columns, index.manifest.smiles_column, ()
+            top = top or TOP
+        target = open_target(
+            model,
+            support,
+            encoding=encoding,
+            allow_tiny=allow_tiny,
+            memory=memory,
+            device=device,
+            quiet=quiet,
+        )
         ranked, values = top is not None, target.predicts_values
         names = appended_columns(columns, ranked=ranked, values=values)
-        reads = [path for path in (input_path, support["support"], model) if path is not None]
+        companions: dict[Path, str] = {}
         form: dict[str, Any] = {
             "overwrite": overwrite,
             "inputs": reads,
             "numeric": [names[name] for name in NUMERIC if name in names],
             "smiles_column": place,
             "escape_formulas": escape_formulas,
+            "companions": companions,
         }
-        out = stack.enter_context(_written(output, (*columns, *names.values()), form))
-        progress = stack.enter_context(_progress(input_path, output, quiet))
-        result = screen(target, rows, out, top=top, progress=progress)
+        out = stack.enter_context(rows_out(output, (*columns, *names.values()), form))
+        score_chunks = stack.enter_context(_scoring(target, workers, timeout))
+        if output is not None and _is_file(output):
+            summary = summary or _account_path(Path(output), overwrite)
+            if input_path not in (None, "-"):
+                journal = stack.enter_context(_journal(Path(output), target, overwrite, quiet))
+                score_chunks = journal.over(score_chunks)
+        share_read = rows.share_read if isinstance(rows, Table) else None
+        source = input_path if index_path is None else str(index_path)
+        progress = stack.enter_context(progress_bar(source, output, quiet, share_read))
+        if index is not None:
+            assert top is not None
+            result = rank(target, index, out, top=top, threads=rankers, progress=progress)
+        else:
+            result = screen(
+                target,
+                rows,
+                out,
+                top=top,
+                abstain=abstain,
+                score_chunks=score_chunks,
+                progress=progress,
+            )
+        if summary is not None:
+            companions[summary] = account(target, result, source=source, top=top)
+    if journal is not None:
+        journal.remove()
     tell_summary(result, quiet)
-    if summary is not None:
-        _write_summary(summary, result, target)
     if strict and result.n_failed:
         tell(f"Error: {result.n_failed} rows have no score, and --strict was given.")
         raise click.exceptions.Exit(7)
 
 
 def _check_flags(
-    model: Path | None, support: SupportFlags, smiles: Sequence[str], input_path: str | None
+    model: Path | None,
+    support: SupportFlags,
+    smiles: Sequence[str],
+    input_path: str | None,
+    index_path: Path | None,
 ) -> None:
-    if (model is None) == (support["support"] is None):
+    check_target_flags(model, support)
+    if bool(smiles) + (input_path is not None) + (index_path is not None) != 1:
         raise click.UsageError(
-            "Say what the target is: --support FILE with measured compounds, or --model FILE from "
-            "molmeta adapt; one of the two."
+            "Say what to score: --smiles TEXT, --input FILE or --index FOLDER; one of the three."
         )
-    if bool(smiles) == (input_path is not None):
-        raise click.UsageError("Say what to score: --smiles TEXT or --input FILE; one of the two.")
     if input_path == "-" and support["support"] == "-":
         raise click.UsageError("--input and --support cannot both be read from stdin.")
-    given = [name for name, value in support.items() if value not in (None, False, "drop")]
-    if model is not None and given:
-        flag = given[0].replace("_", "-")
-        raise click.UsageError(f"--{flag} goes with --support; --model has its support inside.")
+
+
+def _check_index_flags(device: str, workers: int, abstain: bool) -> None:
+    if device not in ("auto", "cpu"):
+        raise click.UsageError("--index ranks on the CPU: leave --device out.")
+    if workers > 1:
+        raise click.UsageError("--index ranks in one process: give --threads, not --workers.")
+    if abstain:
+        raise click.UsageError("--abstain is for --smiles and --input; --index shows the best.")
+
+
+def _threads_for_index(threads: int) -> int:
+    """As many as there are cores, unless the user said how many."""
+    source = click.get_current_context().get_parameter_source("threads")
+    return threads if source is ParameterSource.COMMANDLINE else os.cpu_count() or 1
 
 
 @contextmanager
-def _opened(
+def open_rows(
     smiles: Sequence[str], path: str | None, how: dict[str, Any], quiet: bool
 ) -> Iterator[tuple[Sequence[str], str, Iterable[Row]]]:
     """The columns, which of them is the molecule, and the rows; `how` goes to `open_table`."""
@@ -187,55 +278,44 @@ def _opened(
 
 
 @contextmanager
-def _written(path: str | None, header: Sequence[str], form: dict[str, Any]) -> Iterator[RowOutput]:
-    """Where the rows go: a file, the terminal, or CSV into a pipe; `form` goes to `open_output`."""
-    from molmeta.assays.outputs import open_output
+def _scoring(target: TargetModel, workers: int, timeout: float | None) -> Iterator[ScoreChunks]:
+    """Who computes the scores: this process, or several."""
+    from molmeta.screening.library import in_process
+    from molmeta.screening.workers import TIMEOUT, Workers
 
-    if path is None and _is_terminal():
-        table = TerminalTable(header)
-        yield table
-        table.finish()
+    if workers == 1:
+        yield in_process(target)
         return
-    with open_output(path or "-", header, **form) as out:
-        yield out
+    with Workers(target, workers, timeout=timeout or TIMEOUT) as pool:
+        yield pool.score_chunks
+
+
+def _is_file(output: str) -> bool:
+    """Whether the rows go to a file, and not to a terminal, a pipe or a device."""
+    return output != "-" and (Path(output).is_file() or not Path(output).exists())
+
+
+def _account_path(output: Path, overwrite: bool) -> Path:
+    """Where the account goes unless the user said so."""
+    from molmeta.screening.provenance import account_path, check_account_path
+
+    path = account_path(output)
+    if not overwrite:
+        check_account_path(path)
+    return path
 
 
 @contextmanager
-def _progress(
-    input_path: str | None, output: str | None, quiet: bool
-) -> Iterator[Callable[[int], object] | None]:
-    """A bar on the terminal, unless the rows themselves go there."""
-    to_terminal = output is None and _is_terminal()
-    if quiet or input_path is None or to_terminal or not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
+def _journal(output: Path, target: TargetModel, overwrite: bool, quiet: bool) -> Iterator[Journal]:
+    """The journal of the run, with a word on what it is good for."""
+    from molmeta.screening.journal import Journal
 
-    with tqdm(unit=" compounds", unit_scale=True) as bar:
-        yield bar.update
-
-
-def _is_terminal() -> bool:
-    return sys.stdout.isatty()
-
-
-def _write_summary(path: Path, result: ScreenSummary, target: TargetModel) -> None:
-    document = {
-        "n_rows": result.n_rows,
-        "n_failed": result.n_failed,
-        "n_in_support": result.n_in_support,
-        "n_seen": result.n_seen,
-        "by_status": dict(result.by_status),
-        "n_support": len(target.support),
-        "n_support_active": target.n_active,
-        "n_support_bounds": target.n_bounds,
-        "n_support_seen": target.n_support_seen,
-        "model_sha256": target.checkpoint.sha256,
-    }
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+    with Journal(output, target, overwrite=overwrite) as journal:
+        if journal.holds_rows:
+            tell("An earlier run of this command was stopped: going on where it was.", quiet)
+        try:
+            yield journal
+        except BaseException:
+            if journal.holds_rows:
+                tell("The same command goes on from here: what was scored is kept.", quiet)
+            raise

@@ -1,16 +1,19 @@
 """Rows to one file that is either whole under its name or not there: CSV, TSV, SMI, SDF, Parquet.
 
 A file is written under a temporary name in its own folder, flushed to the disk, and renamed last.
+What a killed process left under such a name, the next that writes to the same place removes.
 """
 
+import hashlib
 import os
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from molmeta.assays.file_lock import take_lock
 from molmeta.assays.readers.columns import SMILES_COLUMNS, known_column
 from molmeta.assays.writers.delimited import DelimitedWriter
 from molmeta.assays.writers.packed import PACKED, packed
@@ -41,7 +44,7 @@ class Output:
         except BrokenPipeError:  # the reader of a pipe has had enough: no fault of the output
             raise
         except OSError as error:
-            raise _cannot(self._name, error) from error
+            raise cannot_write(self._name, error) from error
 
 
 @contextmanager
@@ -55,6 +58,7 @@ def open_output(
     numeric: Sequence[str] = (),
     smiles_column: str | None = None,
     escape_formulas: bool = False,
+    companions: Mapping[Path, str] | None = None,
 ) -> Iterator[Output]:
     """A file, or stdout for "-", to write rows into; on any failure no file is left behind.
 
@@ -69,13 +73,15 @@ def open_output(
         smiles_column: which column SMI puts first and SDF draws; without it a known header.
         escape_formulas: in CSV and TSV, put an apostrophe before each cell that a spreadsheet would
             run as a formula; else every cell is written as it is.
+        companions: texts of files that belong to it, as the mapping is when all rows are written;
+            they take their names right before it does, whatever is there.
 
     Raises:
         OutputError: on entering if the place cannot be written, later if the disk is full.
     """
     name = "stdout" if path == "-" else str(path)
     format = _checked_format(format, path)
-    with _sink(path, overwrite, inputs) as sink:
+    with _sink(path, overwrite, inputs, {} if companions is None else companions) as sink:
         with _told(name):
             packer = packed(sink, name)
             writer = _writer(
@@ -95,6 +101,24 @@ def open_output(
             if packer is not None:
                 with suppress(Exception):
                     packer.close()
+
+
+def write_whole(
+    path: Path | str, text: str, *, overwrite: bool = False, inputs: Sequence[Path | str] = ()
+) -> None:
+    """`text` in UTF-8 as one file, whole under its name or not there; stdout for "-".
+
+    Args:
+        path: where to.
+        text: all of it.
+        overwrite: whether an existing file may be replaced.
+        inputs: files that were read, none of which may be the output.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with _sink(path, overwrite, inputs, {}) as sink, _told(path):
+        sink.write(text.encode("utf-8"))
 
 
 def _writer(
@@ -123,30 +147,40 @@ def _writer(
 
 
 @contextmanager
-def _sink(path: Path | str, overwrite: bool, inputs: Sequence[Path | str]) -> Iterator[BinaryIO]:
+def _sink(
+    path: Path | str,
+    overwrite: bool,
+    inputs: Sequence[Path | str],
+    companions: Mapping[Path, str],
+) -> Iterator[BinaryIO]:
     """The binary stream to write to; for a file, it takes its name when all went well."""
     if path == "-":
         yield sys.stdout.buffer
         with _told("stdout"):
             sys.stdout.buffer.flush()
+        write_companions(companions, inputs)
         return
     with _told(path):
         final = Path(path).resolve()
         is_device = final.exists() and not final.is_file() and not final.is_dir()
-        if not is_device:
-            _check_place(final, path, overwrite, inputs)
-        # Not derived from the name, which may already be as long as a name can be.
-        partial = final if is_device else final.parent / f".molmeta-{secrets.token_hex(8)}.partial"
-        stream = partial.open("wb" if is_device else "xb")
+        if is_device:
+            partial, stream = final, final.open("wb")
+        else:
+            check_place(path, overwrite=overwrite, inputs=inputs)
+            _remove_left(final)
+            partial = hidden_beside(final, f"-{secrets.token_hex(4)}.partial")
+            stream = partial.open("xb")
+            take_lock(stream)
     try:
         yield stream
         with _told(path):
-            stream.flush()
-            if not is_device:
-                os.fsync(stream.fileno())
+            stream.flush() if is_device else sync_file(stream)
             stream.close()
             if not is_device:
-                _check_place(final, path, overwrite, inputs)
+                check_place(path, overwrite=overwrite, inputs=inputs)
+        write_companions(companions, inputs)
+        if not is_device:
+            with _told(path):
                 partial.replace(final)
                 sync_folder(final.parent)
     finally:
@@ -157,9 +191,34 @@ def _sink(path: Path | str, overwrite: bool, inputs: Sequence[Path | str]) -> It
             partial.unlink(missing_ok=True)
 
 
-def _check_place(
-    final: Path, path: Path | str, overwrite: bool, inputs: Sequence[Path | str]
-) -> None:
+def write_companions(companions: Mapping[Path, str], inputs: Sequence[Path | str]) -> None:
+    """Write the text at each path, whatever is there but `inputs`."""
+    for path, text in companions.items():
+        write_whole(path, text, overwrite=True, inputs=inputs)
+
+
+def hidden_beside(final: Path, ending: str) -> Path:
+    """A hidden name in the folder of `final` that nothing but its name decides."""
+    # Not made from the name itself, which may already be as long as a name can be.
+    digest = hashlib.sha256(os.fsencode(final.name)).hexdigest()[:16]
+    return final.with_name(f".molmeta-{digest}{ending}")
+
+
+def _remove_left(final: Path) -> None:
+    """Remove the parts of `final` that killed processes left: those that nobody holds."""
+    for part in final.parent.glob(hidden_beside(final, "-*.partial").name):
+        with suppress(OSError), part.open("rb") as file:
+            if take_lock(file):
+                part.unlink()
+
+
+def check_place(path: Path | str, *, overwrite: bool, inputs: Sequence[Path | str]) -> None:
+    """Pass if a file may be written at `path`, as far as that can be told before.
+
+    Raises:
+        OutputError: there is something already, or no folder.
+    """
+    final = Path(path).resolve()
     if final.is_dir():
         raise OutputError(f"{path} is a folder; name a file in it")
     if not final.parent.is_dir():
@@ -169,6 +228,12 @@ def _check_place(
             raise OutputError(f"{path} is the file being read; write the result to another")
         if not overwrite:
             raise OutputError(f"{path} exists already; name another file, or allow overwriting it")
+
+
+def sync_file(file: BinaryIO) -> None:
+    """Bring what was written to the disk, so that it lasts through a power cut."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
@@ -205,9 +270,10 @@ def _told(name: Path | str) -> Iterator[None]:
     except (BrokenPipeError, OutputError):
         raise
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL in the name
-        raise _cannot(name, error) from error
+        raise cannot_write(name, error) from error
 
 
-def _cannot(name: Path | str, error: Exception) -> OutputError:
+def cannot_write(name: Path | str, error: Exception) -> OutputError:
+    """What the system says, in a sentence."""
     told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return OutputError(f"{name} cannot be written: {told}")

@@ -6,7 +6,7 @@ leaves a choice. What was found or assumed is kept in `Table.notes`.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path, PurePath
 from types import TracebackType
@@ -75,6 +75,8 @@ class Table:
         self.notes = notes
         """What was found or assumed, in words; may grow while rows are read."""
         self._stream = stream
+        self._n_rows = records.n_records
+        self._n_read = 0
         self._rows = self._read(records.records, smiles_place)
 
     def __iter__(self) -> Iterator[Row]:
@@ -100,8 +102,13 @@ class Table:
         """Close the file; stdin stays open."""
         self._stream.close()
 
+    def share_read(self) -> float | None:
+        """How much of it was read, 0 to 1; None where that cannot be known."""
+        return self._n_read / self._n_rows if self._n_rows else self._stream.share_read()
+
     def _read(self, records: Iterator[Record], smiles_place: int) -> Iterator[Row]:
         for number, record in enumerate(records, start=1):
+            self._n_read = number
             yield Row(number, record.cells[smiles_place], record.cells, record.problem, record.line)
         if self._stream.was_changed():
             self.notes.append(f"{self.source} was changed while it was read; run again to be sure")
@@ -115,6 +122,7 @@ def open_table(
     header: bool | None = None,
     encoding: str | None = None,
     max_bytes: int | None = None,
+    content: bytes | None = None,
 ) -> Table:
     r"""A file of molecules, plain, gzip or zstd, opened for reading row by row.
 
@@ -126,13 +134,14 @@ def open_table(
         header: whether the first line is one; without it, told from what stands in it.
         encoding: of a text file; without it, a byte-order mark decides, else UTF-8.
         max_bytes: a cap on the unpacked content.
+        content: the bytes of the file, where they are in memory; `path` is then its name alone.
 
     Raises:
         InputError: the file cannot be used at all; the sentence says why.
         ConfigError: a setting that no file could fit.
     """
     delimiter = _one_character(delimiter)
-    stream = open_source(path, max_bytes)
+    stream = open_source(path, max_bytes, content=content)
     try:
         notes: list[str] = []
         if stream.peek(4) == MAGIC:
@@ -141,7 +150,7 @@ def open_table(
             records = _read_text(stream, path, smiles_column, delimiter, header, encoding, notes)
         head = list(islice(records.records, _SAMPLE_RECORDS))
         place = _smiles_place(records, head, smiles_column, stream.name, notes)
-        records = Records(records.format, records.columns, chain(head, records.records))
+        records = replace(records, records=chain(head, records.records))
         return Table(records, place, stream, notes)
     except BaseException:
         stream.close()
@@ -211,7 +220,8 @@ def _smiles_place(
             found = f"{len(holding)} columns that hold" if holding else "no column that holds"
             raise InputError(
                 f"{source} has {found} molecules, and none called 'smiles'; say which one is meant "
-                f"(--smiles-column); {listed(columns)}"
+                "(--smiles-column, or --support-smiles-column for a support file); "
+                f"{listed(columns)}"
             )
         place = holding[0]
     if columns[place] != "smiles":

@@ -1,6 +1,7 @@
 """Every way in which a file can be odd, by the id of its case (B1 to B35)."""
 
 import gzip
+import hashlib
 import io
 import os
 import sys
@@ -14,6 +15,7 @@ import pytest
 from pyarrow import parquet
 from rdkit import Chem
 
+from molmeta.assays.outputs import open_output
 from molmeta.assays.readers import sdf, source
 from molmeta.assays.tables import Row, Table, open_table
 from molmeta.chem.intake import Status
@@ -269,7 +271,7 @@ def test_an_unreadable_file_is_refused(write: Write) -> None:  # B28
         open_table(path)
 
 
-@pytest.mark.parametrize("content", [CSV.encode(), gzip.compress(CSV.encode())])
+@pytest.mark.parametrize("content", [CSV.encode(), gzip.compress(CSV.encode(), mtime=0)])
 def test_stdin_is_read_and_stays_open(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     stdin = io.TextIOWrapper(io.BytesIO(content))  # B27
     monkeypatch.setattr(sys, "stdin", stdin)
@@ -406,3 +408,26 @@ def test_a_setting_that_fits_no_file_is_a_config_error(
 def test_a_line_may_be_as_long_as_the_cap(write: Write) -> None:  # B26
     name = "a" * (source.MAX_LINE - 5)
     assert read(write(f"CCO {name}\n", "l.smi"))[1][0].cells == ("CCO", name)
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.csv.gz", "o.csv.zst", "o.sdf", "o.parquet"])
+def test_how_much_was_read_grows_to_all(tmp_path: Path, name: str) -> None:
+    with open_output(tmp_path / name, ["smiles", "noise"]) as output:
+        for n in range(1_500):
+            output.write(["CCO", hashlib.shake_128(bytes(n)).hexdigest(640)])
+    with open_table(tmp_path / name) as table:
+        shares = [table.share_read() for _ in table]
+        shares.append(table.share_read())
+    told = [share for share in shares if share is not None]
+    assert len(told) == 1_501
+    assert told == sorted(told)
+    assert told[0] < 0.9
+    assert told[-1] == 1
+    # A format that is read by rows tells it by rows, the others by what they read ahead.
+    assert name.endswith((".sdf", ".parquet")) or told[700] < 0.9
+
+
+def test_how_much_of_stdin_was_read_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"smiles\nCCO\n")))
+    with open_table("-") as table:
+        assert [table.share_read() for _ in table] == [None]

@@ -28,7 +28,10 @@ from tests.tiny_model import (
     tiny_checkpoint,
 )
 
-COLUMNS = ["probability", "deviation", "similarity", "in_support", "known", "status", "reason"]
+COLUMNS = [
+    *("probability", "low", "high", "deviation", "similarity", "in_support", "known", "status"),
+    "reason",
+]
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
@@ -357,7 +360,7 @@ def test_a_long_table_is_printed_as_it_comes(capsys: pytest.CaptureFixture[str])
 def test_stdout_that_is_a_terminal_shows_the_table(
     run: Run, assay: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("molmeta_cli.predict._is_terminal", lambda: True)
+    monkeypatch.setattr("molmeta_cli.console._is_terminal", lambda: True)
     result = run("predict", "--support", assay, "--smiles", LIKE_ACTIVES)
     header, row = result.stdout.splitlines()
     assert "," not in header
@@ -389,7 +392,7 @@ def test_values_are_predicted_with_their_interval(run: Run, measured: Path) -> N
     result = run("predict", "--support", measured, *words)
     assert result.exit_code == 0
     unlike, like, broken = rows_of(result.stdout)
-    assert list(like) == ["smiles", "value", "low", "high", *COLUMNS[1:]]
+    assert list(like) == ["smiles", "value", *COLUMNS[1:]]
     assert float(like["low"]) < float(like["value"]) < float(like["high"])
     assert float(like["value"]) > float(unlike["value"])
     assert (broken["value"], broken["low"], broken["status"]) == ("", "", "parse_error")
@@ -433,3 +436,115 @@ def test_values_and_a_threshold_exclude_each_other(run: Run, measured: Path) -> 
     result = run("predict", "--support", measured, *flags)
     assert result.exit_code == 2
     assert "leave --threshold" in result.stderr
+
+
+def test_abstaining_withholds_doubtful_answers_and_is_no_failure(run: Run, assay: Path) -> None:
+    words = ("--smiles", LIKE_ACTIVES, "--smiles", UNLIKE_ALL, "--abstain", "--strict")
+    result = run("predict", "--support", assay, *words)
+    assert result.exit_code == 0
+    like, far = rows_of(result.stdout)
+    assert like["probability"]
+    assert (far["probability"], far["low"], far["deviation"]) == ("", "", "")
+    assert far["status"] == "abstained"
+    assert "similarity 0.0" in far["reason"]
+    assert "1 abstained" in result.stderr
+
+
+def test_the_account_lies_beside_the_output_and_names_the_model(
+    run: Run, assay: Path, library: Path
+) -> None:
+    words = ["predict", "--support", assay, "--input", library]
+    assert run(*words, "--output", "a.csv").exit_code == 0
+    assert run(*words, "--output", "b.csv").exit_code == 0
+    text = library.with_name("a.csv.json").read_text()
+    assert library.with_name("b.csv.json").read_text() == text
+    assert str(library.parent) not in text
+    document = json.loads(text)
+    assert document["input"] == library.name
+    assert document["by_status"] == {"not_smiles": 1, "ok": 2}
+    assert document["trained_on"]["licence"] == "none"
+    assert document["trained_on"]["seed"] == 0
+    assert {"molmeta", "torch", "rdkit", "support_sha256", "device"} <= set(document)
+    assert len(document["model_sha256"]) == 64
+    other = run(*words, "--output", "c.csv", "--top", "1", "--summary", "elsewhere.json")
+    assert other.exit_code == 0
+    assert not library.with_name("c.csv.json").exists()
+    assert json.loads(library.with_name("elsewhere.json").read_text())["top"] == 1
+
+
+def test_the_account_replaces_no_file_of_the_user(run: Run, assay: Path, library: Path) -> None:
+    notes = library.with_name("a.csv.json")
+    words = ["predict", "--support", assay, "--input", library, "--output", "a.csv"]
+    for precious in ("notes", '{"notes": 1}', "[1]", "5"):
+        notes.write_text(precious)
+        result = run(*words)
+        assert result.exit_code == 6
+        assert "put the account elsewhere with --summary" in result.stderr
+        assert notes.read_text() == precious
+        assert not library.with_name("a.csv").exists()
+    assert run(*words, "--summary", library, "--overwrite").exit_code == 6
+    notes.write_text('{"model_sha256": "left by a killed run"}')
+    assert run(*words).exit_code == 0
+    assert json.loads(notes.read_text())["n_rows"] == 3
+
+
+def test_worker_processes_write_the_same_bytes(run: Run, assay: Path, library: Path) -> None:
+    library.write_text(library.read_text() + f"9,{LIKE_ACTIVES},x,surplus\n8,CCBr,x\n" * 1500)
+    words = ["predict", "--support", assay, "--input", library, "--output"]
+    assert run(*words, "one.csv").exit_code == 0
+    assert run(*words, "two.csv", "--workers", "2").exit_code == 0
+    for end in ("", ".json"):
+        one, two = (library.with_name(f"{name}.csv{end}") for name in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+    assert len(rows_in(library.with_name("two.csv"))) == 3003
+    assert run(*words, "three.csv", "--timeout", "5").exit_code == 2
+
+
+def test_a_stopped_run_says_that_it_can_go_on(run: Run, assay: Path, library: Path) -> None:
+    library.write_text("smiles\n" + f"{LIKE_ACTIVES}\n{LIKE_INACTIVES}\n" * 7000 + '"')
+    words = ["predict", "--support", assay, "--input", library, "--output", "scores.csv"]
+    stopped = run(*words)
+    assert stopped.exit_code == 3
+    assert "The same command goes on from here" in stopped.stderr
+    assert not library.with_name("scores.csv").exists()
+    library.write_text(library.read_text().rstrip('"'))
+    finished = run(*words)
+    assert finished.exit_code == 0
+    assert "going on where it was" in finished.stderr
+    assert len(rows_in(library.with_name("scores.csv"))) == 14_000
+    assert {path.name for path in library.parent.iterdir()} == {
+        *("assay.csv", "library.csv", "scores.csv", "scores.csv.json")
+    }
+
+
+def test_what_a_killed_process_left_is_cleared_and_what_a_living_one_holds_is_not(
+    run: Run, assay: Path, library: Path
+) -> None:
+    from molmeta.assays.file_lock import take_lock
+    from molmeta.assays.outputs import hidden_beside
+
+    output = library.with_name("scores.csv")
+    dead, living = (hidden_beside(output, f"-{name}.partial") for name in ("dead", "living"))
+    foreign = library.with_name(".molmeta-other.partial")
+    for path in (dead, living, foreign):
+        path.write_text("half a ro")
+    words = ["predict", "--support", assay, "--input", library, "--output", output]
+    with living.open("rb") as held:
+        assert take_lock(held)
+        assert run(*words).exit_code == 0
+    assert [path.exists() for path in (dead, living, foreign)] == [False, True, True]
+
+
+def test_a_terminal_is_told_the_rate_and_the_time_left(
+    run: Run, assay: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.write_text("smiles\n" + "CCO\nCCN\n" * 4000)
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True)
+    monkeypatch.setattr("tqdm.std.tqdm.monitor_interval", 0)
+    words = ["predict", "--support", assay, "--input", library, "--output"]
+    result = run(*words, "scores.csv")
+    assert result.exit_code == 0
+    assert "100%" in result.stderr
+    assert "8.00k/8.00k" in result.stderr
+    assert "compounds/s" in result.stderr
+    assert "100%" not in run(*words, "more.csv", "--quiet").stderr

@@ -24,7 +24,12 @@ def read_parquet(stream: ByteStream) -> Records:
         file = parquet.ParquetFile(stream.rewound())
     except (pyarrow.ArrowException, OSError) as error:
         raise InputError(f"{stream.name} is damaged Parquet: {error}") from error
-    return Records("parquet", tuple(file.schema_arrow.names), _records(file, stream.name))
+    return Records(
+        "parquet",
+        tuple(file.schema_arrow.names),
+        _records(file, stream.name),
+        n_records=file.metadata.num_rows,
+    )
 
 
 def _records(file: Any, source: str) -> Iterator[Record]:

@@ -27,6 +27,8 @@ class Records:
     records: Iterator[Record]
     smiles_column: str | None = None
     """Where the format itself says which column is the molecule."""
+    n_records: int | None = None
+    """Where the format says that."""
 
 
 def damaged(reason: str) -> Rejection:

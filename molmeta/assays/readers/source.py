@@ -114,6 +114,16 @@ class ByteStream(io.BufferedIOBase):
         self._spool.seek(0)
         return self._spool
 
+    def share_read(self) -> float | None:
+        """How much of the file was read, 0 to 1; None where its size is not known."""
+        if self._packed is not None:
+            return self._packed.share_read()
+        if self._file is None:
+            return None
+        if self._file.closed:  # as decoders do at the end
+            return 1.0
+        return self._file.tell() / max(1, os.fstat(self._file.fileno()).st_size)
+
     def was_changed(self) -> bool:
         """Whether the file at this name is no longer the one that was opened."""
         if self._packed is not None:
@@ -153,13 +163,22 @@ class ByteStream(io.BufferedIOBase):
         return chunk
 
 
-def open_source(path: Path | str, max_bytes: int | None = None) -> ByteStream:
+def open_source(
+    path: Path | str, max_bytes: int | None = None, *, content: bytes | None = None
+) -> ByteStream:
     """The content of a file or of stdin ("-"), unpacked if it is gzip or zstd.
+
+    Args:
+        path: the file; or what to call the `content`.
+        max_bytes: a cap on what is handed out.
+        content: the bytes of the file, where they are in memory.
 
     Raises:
         InputError: not there, not readable, a folder, empty, or not a table at all.
     """
-    if path == "-":
+    if content is not None:
+        stream = ByteStream(io.BytesIO(content), str(path), max_bytes)
+    elif path == "-":
         stream = ByteStream(sys.stdin.buffer, "stdin", max_bytes)
     else:
         raw = _open_file(path)

@@ -77,7 +77,7 @@ def test_a_row_that_the_file_damaged_is_not_scored(target: TargetModel) -> None:
     problem = Rejection(Status.PARSE_ERROR, "line 2 has 3 cells where the header has 2")
     output = Kept()
     summary = screen(target, [Row(1, LIKE_ACTIVES, (LIKE_ACTIVES,), problem, 2)], output)
-    assert output.rows == [(LIKE_ACTIVES, *[""] * 5, "parse_error", problem.reason)]
+    assert output.rows == [(LIKE_ACTIVES, *[""] * 7, "parse_error", problem.reason)]
     assert summary.n_failed == 1
 
 

@@ -5,7 +5,7 @@ rows are kept, in a heap of that size.
 """
 
 import heapq
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,24 +13,14 @@ from typing import Final, Protocol
 
 from molmeta.assays.tables import Row
 from molmeta.chem.status import Status
-from molmeta.target import ScoredRow, TargetModel
+from molmeta.screening.columns import appended_cells
+from molmeta.target import ScoredRow, TargetModel, in_place
 
 CHUNK: Final = 2_000
 """Rows held at a time; repeated molecules within a chunk are computed once."""
 
-_ABOUT_MOLECULES: Final = ("deviation", "similarity", "in_support", "known", "status", "reason")
-
-APPENDED: Final = ("probability", *_ABOUT_MOLECULES)
-"""Columns that follow the input's own; with `top`, "rank" comes before them."""
-
-APPENDED_VALUES: Final = ("value", "low", "high", *_ABOUT_MOLECULES)
-"""The same where values are predicted."""
-
-NUMERIC: Final = ("rank", "probability", "value", "low", "high", "deviation", "similarity")
-"""The appended columns that hold numbers or nothing."""
-
-PREFIX: Final = "molmeta_"
-"""Put before an appended column whose name the input has already."""
+ScoreChunks = Callable[[Iterable[Sequence[str]]], Iterator[list[ScoredRow]]]
+"""Chunks of texts to their rows, chunk by chunk and in order; may read some chunks ahead."""
 
 
 class RowOutput(Protocol):
@@ -47,7 +37,7 @@ class ScreenSummary:
     n_rows: int = 0
     """Of the input, those left out by `top` included."""
     n_failed: int = 0
-    """Rows without a score."""
+    """Rows without a score, those that were withheld on request aside."""
     n_in_support: int = 0
     n_seen: int = 0
     """Rows whose molecule meta-training used."""
@@ -56,32 +46,10 @@ class ScreenSummary:
     def add(self, row: ScoredRow) -> None:
         """Count one row."""
         self.n_rows += 1
-        self.n_failed += not row.is_usable
+        self.n_failed += not row.is_usable and row.status is not Status.ABSTAINED
         self.n_in_support += row.in_support
         self.n_seen += row.seen
         self.by_status[row.status] += 1
-
-
-def appended_columns(
-    columns: Sequence[str], *, ranked: bool, values: bool = False
-) -> dict[str, str]:
-    """Name of each appended column -> what it is called next to the input's `columns`.
-
-    Args:
-        columns: of the input.
-        ranked: whether there is a rank, as with `top`.
-        values: whether values are predicted.
-    """
-    taken = set(columns)
-    names = {}
-    appended = APPENDED_VALUES if values else APPENDED
-    for name in (*(("rank",) if ranked else ()), *appended):
-        free = name
-        while free in taken:
-            free = PREFIX + free
-        names[name] = free
-        taken.add(free)
-    return names
 
 
 def screen(
@@ -90,7 +58,9 @@ def screen(
     output: RowOutput,
     *,
     top: int | None = None,
+    abstain: bool = False,
     chunk_size: int = CHUNK,
+    score_chunks: ScoreChunks | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> ScreenSummary:
     """Score `rows` and write them, their cells unchanged, followed by the appended columns.
@@ -101,7 +71,9 @@ def screen(
         output: one row goes out for each that comes in, in order.
         top: write only this many, the best first and equal ones in the order of the input; rows
             without a score are left out.
+        abstain: withhold answers that should not be trusted, see `ScoredRow.or_abstained`.
         chunk_size: rows held at a time.
+        score_chunks: who computes: worker processes, a journal; `target` in this process if None.
         progress: called with the number of rows done since the last call.
 
     Raises:
@@ -110,11 +82,13 @@ def screen(
     """
     summary = ScreenSummary()
     best: list[_Ranked] = []
-    for chunk in _chunks(rows, chunk_size):
-        for row, scored in zip(chunk, _score(target, chunk), strict=True):
+    values = target.predicts_values
+    for chunk, chunk_scores in _scored(rows, chunk_size, score_chunks or in_process(target)):
+        for row, answered in zip(chunk, chunk_scores, strict=True):
+            scored = answered.or_abstained() if abstain else answered
             summary.add(scored)
             if top is None:
-                output.write((*row.cells, *_cells(scored, target)))
+                output.write((*row.cells, *appended_cells(scored, values=values)))
             elif scored.merit is not None:
                 ranked = _Ranked(scored.merit, -summary.n_rows, row.cells, scored)
                 if len(best) < top:
@@ -124,8 +98,13 @@ def screen(
         if progress is not None:
             progress(len(chunk))
     for rank, one in enumerate(sorted(best, reverse=True), start=1):
-        output.write((*one.cells, str(rank), *_cells(one.scored, target)))
+        output.write((*one.cells, str(rank), *appended_cells(one.scored, values=values)))
     return summary
+
+
+def in_process(target: TargetModel) -> ScoreChunks:
+    """`target` itself, one chunk after the other."""
+    return lambda chunks: map(target.score, chunks)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -138,32 +117,23 @@ class _Ranked:
     scored: ScoredRow = field(compare=False)
 
 
+def _scored(
+    rows: Iterable[Row], size: int, score_chunks: ScoreChunks
+) -> Iterator[tuple[list[Row], list[ScoredRow]]]:
+    """Each chunk with one ScoredRow a row; rows that the file itself damaged are not looked at."""
+    read: deque[list[Row]] = deque()
+
+    def texts() -> Iterator[list[str]]:
+        for chunk in _chunks(rows, size):
+            read.append(chunk)
+            yield [row.smiles for row in chunk if row.problem is None]
+
+    for scored in score_chunks(texts()):
+        chunk = read.popleft()
+        yield chunk, in_place(chunk, scored)
+
+
 def _chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
     rows = iter(rows)
     while chunk := list(islice(rows, size)):
         yield chunk
-
-
-def _score(target: TargetModel, rows: Sequence[Row]) -> list[ScoredRow]:
-    """One ScoredRow a row; rows that the file itself damaged are not looked at."""
-    scored = iter(target.score([row.smiles for row in rows if row.problem is None]))
-    return [
-        next(scored) if row.problem is None else ScoredRow(row.problem.status, row.problem.reason)
-        for row in rows
-    ]
-
-
-def _cells(row: ScoredRow, target: TargetModel) -> tuple[str, ...]:
-    """The cells of the appended columns; what is not known is an empty cell."""
-    numbers = (row.value, row.low, row.high) if target.predicts_values else (row.probability,)
-    return (
-        *map(_number, (*numbers, row.deviation, row.similarity)),
-        "true" if row.in_support else "",
-        "true" if row.seen else "",
-        row.status,
-        row.reason,
-    )
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
