@@ -1,0 +1,145 @@
+"""Counts of many molecules, packed so that their overlap with a support is quick to sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from molmeta.chem.batch import MoleculeBatch
+from molmeta.chem.counted import FIRST_NUMBER, MOST, counted, levels
+from molmeta.learners.weighted_tanimoto import WeightedTanimoto
+
+_FEW_WORDS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class PackedCounts:
+    """What is `counted` in n molecules, in words of a vocabulary of their own.
+
+    A word is an id together with how often it occurs in the molecule. 16,000 molecules share some
+    50,000 words, so that two bytes name one, and Σ min(count, count') over ids is a sum over words.
+    """
+
+    ids: Tensor
+    """[n_words], int64, ascending."""
+    counts: Tensor
+    """[n_words], uint8, ascending among equal ids."""
+    offsets: Tensor
+    """[n + 1], int32: words offsets[i] to offsets[i + 1] are those of molecule i."""
+    words: Tensor
+    """[offsets[n]], `word_dtype`: places in the vocabulary."""
+    totals: Tensor
+    """[n], int32: sum of the counts of a molecule's environments."""
+    weights: Tensor
+    """[n], float32: what all of a molecule's features weigh; 0 without a weighted kernel."""
+
+    @classmethod
+    def of(cls, molecules: MoleculeBatch, kernel: WeightedTanimoto | None) -> PackedCounts:
+        """The counts of `molecules`, exactly."""
+        n = len(molecules)
+        ids, counts, owners = counted(molecules)
+        vocabulary, places = torch.unique(ids * (MOST + 1) + counts, return_inverse=True)
+        word_ids, word_counts = vocabulary // (MOST + 1), vocabulary % (MOST + 1)
+        weights = torch.zeros(n)
+        if kernel is not None:
+            of_word = cumulative(kernel, word_ids, word_counts)
+            weights.index_add_(0, owners, of_word[places])
+        of_environments = counts * (ids < FIRST_NUMBER)
+        ends = torch.bincount(owners, minlength=n).cumsum(0)
+        return cls(
+            ids=word_ids,
+            counts=word_counts.to(torch.uint8),
+            offsets=torch.cat([ends.new_zeros(1), ends]).int(),
+            words=places.to(word_dtype(len(vocabulary))),
+            totals=torch.zeros(n, dtype=torch.int64).index_add(0, owners, of_environments).int(),
+            weights=weights,
+        )
+
+
+def cumulative(kernel: WeightedTanimoto, ids: Tensor, counts: Tensor) -> Tensor:
+    """What counts [k] of ids [k] weigh: [k], float32."""
+    features, places = levels(ids, counts)
+    total = torch.zeros(len(ids))
+    return total.index_add(0, places, kernel.weights(features).float())
+
+
+def word_dtype(n_words: int) -> torch.dtype:
+    """The smaller of two that can name every word."""
+    return torch.uint16 if n_words <= _FEW_WORDS else torch.int32
+
+
+@dataclass(frozen=True, slots=True)
+class SupportCounts:
+    """The same of a support, as matrices: it has few ids."""
+
+    ids: Tensor
+    """[n_ids], int64, ascending."""
+    counts: Tensor
+    """[n_ids, n_support], int64."""
+    totals: Tensor
+    """[n_support], float32."""
+    weights: Tensor | None
+    """[n_ids, most + 1], float32: what each count of an id weighs; None without a kernel."""
+
+    @classmethod
+    def of(cls, support: MoleculeBatch, kernel: WeightedTanimoto | None) -> SupportCounts:
+        """The counts of `support` [n_support]."""
+        all_ids, all_counts, owners = counted(support)
+        ids, places = torch.unique(all_ids, return_inverse=True)
+        counts = torch.zeros(len(ids), len(support), dtype=torch.int64)
+        counts[places, owners] = all_counts
+        weights = None
+        if kernel is not None:
+            most = int(counts.max())
+            features, _ = levels(ids, torch.full_like(ids, most))
+            steps = kernel.weights(features).float().view(len(ids), most)
+            weights = nn.functional.pad(steps.cumsum(1), (1, 0))
+        totals = counts[ids < FIRST_NUMBER].sum(0).float()
+        return cls(ids, counts, totals, weights)
+
+
+class Overlap:
+    """Similarities between a support and packed molecules, any stretch of them at a time."""
+
+    def __init__(self, support: SupportCounts, packed: PackedCounts) -> None:
+        """Find the words that any support compound shares: some thousand searches."""
+        self._support = support
+        self._packed = packed
+        starts = torch.searchsorted(packed.ids, support.ids)
+        lengths = torch.searchsorted(packed.ids, support.ids, right=True) - starts
+        owners = torch.arange(len(support.ids)).repeat_interleave(lengths)
+        firsts = lengths.cumsum(0) - lengths
+        shared = torch.arange(len(owners)) + (starts - firsts)[owners]
+        minima = torch.minimum(packed.counts[shared].long()[:, None], support.counts[owners])
+        is_environment = (support.ids[owners] < FIRST_NUMBER)[:, None]
+        sums = [(minima * is_environment).float()]
+        if support.weights is not None:
+            sums.append(support.weights[owners].gather(1, minima))
+        # Row 0 is what all other words add: nothing.
+        self._sums = nn.functional.pad(torch.cat(sums, dim=1), (0, 0, 1, 0))
+        self._row_of_word = torch.zeros(len(packed.ids), dtype=torch.int32)
+        self._row_of_word[shared] = torch.arange(1, len(shared) + 1, dtype=torch.int32)
+
+    def similarities(self, start: int, end: int) -> tuple[Tensor, Tensor | None]:
+        """Plain and weighted Tanimoto similarity with the molecules `start` to `end`.
+
+        Returns:
+            Σ min / Σ max of environments' counts, as `tanimoto` has it, and what the weighted
+            kernel says, None without one: [n_support, end - start] each.
+        """
+        packed, support = self._packed, self._support
+        offsets = packed.offsets[start : end + 1]
+        words = packed.words[int(offsets[0]) : int(offsets[-1])].int()
+        rows = self._row_of_word.index_select(0, words)
+        sums = nn.functional.embedding_bag(rows, self._sums, offsets[:-1] - offsets[0], mode="sum")
+        n_support = support.counts.shape[1]
+        both = sums[:, :n_support]
+        either = support.totals + packed.totals[start:end, None] - both
+        plain = (both / either.clamp(min=1.0)).T
+        if support.weights is None:
+            return plain, None
+        both = sums[:, n_support:]
+        of_support = support.weights.gather(1, support.counts).sum(0)
+        return plain, (both / (of_support + packed.weights[start:end, None] - both)).T
