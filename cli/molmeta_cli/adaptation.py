@@ -28,6 +28,7 @@ class SupportFlags(TypedDict):
     active: Literal["above", "below"] | None
     conflict: Literal["drop", "error", "majority"]
     learner_model: Path | None
+    data_report: Path | None
 
 
 ENCODING_FLAG = click.option(
@@ -80,7 +81,21 @@ _SUPPORT_FLAGS = (
         metavar="FILE",
         help="Adapt this meta-trained model instead of the one that is shipped.",
     ),
+    click.option(
+        "--data-report",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="As JSON, what was done to each row of your data, and with which model.",
+    ),
 )
+
+TARGET_FLAG = click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A model adapted already, by molmeta adapt; instead of --support.",
+)
+
 
 _MODEL_FLAGS = (
     click.option(
@@ -131,6 +146,47 @@ def prepare_device(device: str, threads: int) -> str:
     return str(pick_device(device))
 
 
+def check_target_flags(model: Path | None, support: SupportFlags) -> None:
+    """Refuse a call that names no target, or two."""
+    if (model is None) == (support["support"] is None):
+        raise click.UsageError(
+            "Say what the target is: --support FILE with measured compounds, or --model FILE from "
+            "molmeta adapt; one of the two."
+        )
+    given = [name for name, value in support.items() if value not in (None, False, "drop")]
+    if model is not None and given:
+        flag = given[0].replace("_", "-")
+        raise click.UsageError(f"--{flag} goes with --support; --model has its support inside.")
+
+
+def open_target(
+    model: Path | None,
+    flags: SupportFlags,
+    *,
+    encoding: str | None,
+    allow_tiny: bool = False,
+    memory: bool,
+    device: str,
+    quiet: bool,
+) -> TargetModel:
+    """The adapted model in a file, or the learner adapted to the support file; and its support."""
+    from molmeta.target import TargetModel
+
+    if model is not None:
+        target = TargetModel.load(model, device=device, memory=memory)
+    else:
+        target = adapt_to_support(
+            flags,
+            encoding=encoding,
+            allow_tiny=allow_tiny,
+            memory=memory,
+            device=device,
+            quiet=quiet,
+        )
+    tell_about(target, quiet)
+    return target
+
+
 def adapt_to_support(
     flags: SupportFlags,
     *,
@@ -141,11 +197,22 @@ def adapt_to_support(
     quiet: bool,
 ) -> TargetModel:
     """The learner adapted to the support file; what the user should know goes to stderr."""
+    support = read_support_file(flags, encoding=encoding, allow_tiny=allow_tiny, quiet=quiet)
+    target = adapt_learner(flags, support, memory=memory, device=device)
+    if flags["data_report"] is not None:
+        from molmeta.report.data import data_document, write_data_report
+
+        write_data_report(flags["data_report"], data_document(target, support))
+    return target
+
+
+def read_support_file(
+    flags: SupportFlags, *, encoding: str | None, allow_tiny: bool, quiet: bool
+) -> SupportSet | MeasuredSupport:
+    """What was measured; what the user should know of it goes to stderr."""
     from molmeta.assays.measured_support import read_measured_support
     from molmeta.assays.support import read_support
     from molmeta.assays.tables import open_table
-    from molmeta.checkpoint import load_checkpoint, shipped_model_path
-    from molmeta.target import adapt_target
 
     assert flags["support"] is not None
     if flags["values"] and (flags["threshold"] or flags["active"] or flags["conflict"] != "drop"):
@@ -172,6 +239,16 @@ def adapt_to_support(
             )
     for note in support.notes:
         tell(f"Support: {note}", quiet)
+    return support
+
+
+def adapt_learner(
+    flags: SupportFlags, support: SupportSet | MeasuredSupport, *, memory: bool, device: str
+) -> TargetModel:
+    """The learner that the flags name, or the shipped one, adapted to the support."""
+    from molmeta.checkpoint import load_checkpoint, shipped_model_path
+    from molmeta.target import adapt_target
+
     path = flags["learner_model"] or shipped_model_path()
     checkpoint = load_checkpoint(path, device=device, memory=memory)
     return adapt_target(checkpoint, support)

@@ -6,10 +6,9 @@ import json
 import math
 import tempfile
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 
-from molmeta.errors import ConfigError, OutputError
+from molmeta.errors import OutputError
 from molmeta.evaluation.benchmark import BASELINES
 from molmeta.evaluation.comparison import TaskMeans
 from molmeta.evaluation.saved_results import (
@@ -18,6 +17,7 @@ from molmeta.evaluation.saved_results import (
     read_results,
     read_strata,
 )
+from molmeta.evaluation.web_page import ask_for_page_libraries, render
 
 
 def write_html_report(
@@ -39,11 +39,7 @@ def write_html_report(
         ConfigError: matplotlib or Jinja is not installed.
         OutputError: the page cannot be written.
     """
-    try:
-        import jinja2  # noqa: F401
-        import matplotlib  # noqa: F401 (both asked for before there is anything to lose)
-    except ImportError as error:
-        raise ConfigError("A report needs more: pip install 'molmeta[report]'.") from error
+    ask_for_page_libraries()
     results = read_results(folder)
     theirs = read_published(published, results.metrics[0]) if published else {}
     if strata is None and (folder / "strata.parquet").exists():
@@ -59,29 +55,15 @@ def write_html_report(
 
 
 def _page(results: SavedResults, published: TaskMeans, strata: Mapping[str, str]) -> str:
-    from jinja2 import Environment, StrictUndefined
-
     from molmeta.evaluation import report_sections as sections
 
     baselines = [name for name in results.summaries if name in BASELINES]
     shared = results.assays & {a for by in published.values() for of in by.values() for a in of}
     if shared:
         published = _restricted(published, shared)
-    # Names of methods and assays are a user's: whatever is not a drawing of ours is escaped.
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "figure": _figure,
-        "signed": _signed,
-        "p_value": _p_value,
-        "counted": _counted,
-        "plain": lambda value: (
-            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        ),
-    }
-    template = files("molmeta.evaluation").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    return environment.from_string(template).render(
+    return render(
+        "evaluation/report.html.jinja",
+        filters={"p_value": _p_value, "plain": _plain},
         about=results.about,
         measure=sections.measure_of(results.metrics[0]),
         sizes=results.support_sizes,
@@ -108,19 +90,11 @@ def _restricted(means: TaskMeans, assays: frozenset[str]) -> TaskMeans:
     }
 
 
-def _figure(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}".replace("-", "−")
-
-
-def _signed(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:+.3f}".replace("-", "−")
-
-
 def _p_value(value: float) -> str:
     if math.isnan(value):
         return "p not defined"
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def _counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -101,7 +101,7 @@ def svg_of(figure: Figure, alt: str) -> str:
     text = buffer.getvalue()
     body = text[text.index(">", text.index("<svg")) + 1 :]
     # The same in every figure, so no identifiers on one page; nothing refers to them.
-    body = re.sub(r'<g id="[\w.]+_\d+">', "<g>", body)
+    body = re.sub(r'<g id="[\w.]+_\d+"', "<g", body)
     body = body.replace("xlink:href=", "href=").strip()
     width, height = 72 * figure.get_size_inches()
     words = f'role="img" aria-label="{escape(alt)}"' if alt else 'aria-hidden="true"'
