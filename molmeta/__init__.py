@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from molmeta.checkpoint import load_checkpoint
+    from molmeta.embedding import MoleculeEmbedding
     from molmeta.errors import MolmetaError
     from molmeta.predictor import FewShotClassifier, FewShotRegressor
     from molmeta.target import TargetModel
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "FewShotClassifier",
     "FewShotRegressor",
+    "MoleculeEmbedding",
     "MolmetaError",
     "TargetModel",
     "__version__",
@@ -27,6 +29,7 @@ __all__ = [
 _HOMES: Final = {
     "FewShotClassifier": "molmeta.predictor",
     "FewShotRegressor": "molmeta.predictor",
+    "MoleculeEmbedding": "molmeta.embedding",
     "MolmetaError": "molmeta.errors",
     "TargetModel": "molmeta.target",
     "load_checkpoint": "molmeta.checkpoint",

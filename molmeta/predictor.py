@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,23 +14,28 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from molmeta.assays.frames import labels_in, molecules_in
 from molmeta.assays.label_column import Side
 from molmeta.assays.measured_support import MeasuredSupport, build_measured_support
 from molmeta.assays.replicates import Conflict
 from molmeta.assays.support import SupportSet, build_support
 from molmeta.checkpoint import load_checkpoint, shipped_model_path
+from molmeta.chem.status import Rejection
 from molmeta.device import pick_device
-from molmeta.errors import InputError, SupportError
+from molmeta.errors import SupportError
 from molmeta.evaluation.check import SelfCheck, check_target
+from molmeta.explanation.explain import Explanation, explain
+from molmeta.ranked_table import RankedTable, rank_rows
 from molmeta.target import ScoredRow, TargetModel, adapt_target
 
 
 class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Active or inactive, learned from a few compounds by a meta-trained model.
 
-    `X` is one-dimensional: SMILES or RDKit molecules, in a list, an array or a Series. A molecule
-    that cannot be read keeps its row, and the row is NaN in everything that is predicted; a warning
-    counts such rows, `score_rows` says what is wrong with each.
+    `X` is one-dimensional: SMILES or RDKit molecules, in a list, an array, a Series, or a data
+    frame (pandas, polars, pyarrow) with a column of them. A molecule that cannot be read keeps its
+    row, and the row is NaN in everything that is predicted; a warning counts such rows,
+    `score_rows` says what is wrong with each.
 
     Args:
         model: file of a meta-trained model; the shipped one if None.
@@ -80,8 +85,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             CheckpointError: the model file is refused.
         """
         self.support_: SupportSet = build_support(
-            _one_column(X),
-            _one_column(y),
+            molecules_in(X),
+            labels_in(y),
             threshold=self.threshold,
             active=self.active,
             conflict=self.conflict,
@@ -96,7 +101,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def score_rows(self, X: Iterable[object]) -> list[ScoredRow]:
         """Everything the model says of each compound, in order; rejected ones with their reason."""
         check_is_fitted(self)
-        return self.target_.score(_one_column(X))
+        return self.target_.score(molecules_in(X))
+
+    def rank(self, X: Iterable[object]) -> RankedTable:
+        """All compounds, the best first, as a table that Jupyter shows with structures."""
+        return rank_rows(self.score_rows(X), predicts_values=self.target_.predicts_values)
 
     def predict_proba(self, X: Iterable[object]) -> NDArray[np.float64]:
         """Probability of inactive and of active: [n, 2], NaN where a molecule was rejected.
@@ -132,6 +141,16 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return _column([row.merit for row in _answered(self.score_rows(X))])
 
+    def explain(self, X: Iterable[object], *, atoms: bool = True) -> list[Explanation]:
+        """What each compound's score is made of, in order: support compounds, and atoms.
+
+        Args:
+            X: [n] SMILES or RDKit molecules.
+            atoms: whether to attribute it to the compound's own atoms too, which takes longer.
+        """
+        check_is_fitted(self)
+        return explain(self.target_, molecules_in(X), atoms=atoms)
+
     def check(self, *, seed: int = 0) -> SelfCheck:
         """Whether to trust the model here: the support's own compounds held out in turn.
 
@@ -142,7 +161,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return check_target(self.target_, seed=seed)
 
     def __sklearn_tags__(self) -> Tags:
-        tags = _of_molecules(super().__sklearn_tags__())
+        tags = tags_of_molecules(super().__sklearn_tags__())
         tags.classifier_tags.multi_class = False
         return tags
 
@@ -198,8 +217,8 @@ class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             CheckpointError: the model file is refused.
         """
         self.support_: MeasuredSupport = build_measured_support(
-            _one_column(X),
-            _one_column(y),
+            molecules_in(X),
+            labels_in(y),
             None if relations is None else list(relations),
             unit=self.unit,
         )
@@ -211,7 +230,11 @@ class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def score_rows(self, X: Iterable[object]) -> list[ScoredRow]:
         """Everything the model says of each compound, in order; rejected ones with their reason."""
         check_is_fitted(self)
-        return self.target_.score(_one_column(X))
+        return self.target_.score(molecules_in(X))
+
+    def rank(self, X: Iterable[object]) -> RankedTable:
+        """All compounds, the best first, as a table that Jupyter shows with structures."""
+        return rank_rows(self.score_rows(X), predicts_values=self.target_.predicts_values)
 
     def predict(
         self, X: Iterable[object], return_std: bool = False
@@ -232,25 +255,37 @@ class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         low, high = (_column([getattr(row, end) for row in rows]) for end in ("low", "high"))
         return np.stack([low, high], axis=1)
 
+    def explain(self, X: Iterable[object], *, atoms: bool = True) -> list[Explanation]:
+        """What each compound's value is made of, in order: support compounds, and atoms.
+
+        Args:
+            X: [n] SMILES or RDKit molecules.
+            atoms: whether to attribute it to the compound's own atoms too, which takes longer.
+        """
+        check_is_fitted(self)
+        return explain(self.target_, molecules_in(X), atoms=atoms)
+
     def __sklearn_tags__(self) -> Tags:
-        return _of_molecules(super().__sklearn_tags__())
+        return tags_of_molecules(super().__sklearn_tags__())
 
 
-def _answered(rows: list[ScoredRow]) -> list[ScoredRow]:
-    """The rows, with one warning for all rejected molecules."""
-    failed = Counter(row.status for row in rows if not row.is_usable)
-    if failed:
-        kinds = ", ".join(f"{n} {status}" for status, n in failed.most_common())
-        warnings.warn(
-            f"{failed.total()} of {len(rows)} molecules have no score and are NaN ({kinds}); "
-            "score_rows gives the reason of each.",
-            UserWarning,
-            stacklevel=3,
-        )
-    return rows
+def warn_of_rejected(failed: Mapping[int, ScoredRow | Rejection], n: int, answer: str) -> None:
+    """One warning for the molecules of `failed`, by row, that have no `answer`, out of `n`."""
+    if not failed:
+        return
+    kinds = Counter(verdict.status for verdict in failed.values())
+    listed = ", ".join(f"{count} {status}" for status, count in kinds.most_common())
+    first = min(failed)
+    warnings.warn(
+        f"{len(failed)} of {n} molecules have no {answer} and are NaN ({listed}); the first is in "
+        f"row {first}, counted from 0: {failed[first].reason}.",
+        UserWarning,
+        # The user's line: below it lie a method, what it calls or is wrapped in, and this one.
+        stacklevel=4,
+    )
 
 
-def _of_molecules(tags: Tags) -> Tags:
+def tags_of_molecules(tags: Tags) -> Tags:
     """The tags with those of an input of molecules."""
     tags.input_tags.string = True
     tags.input_tags.one_d_array = True
@@ -261,18 +296,11 @@ def _of_molecules(tags: Tags) -> Tags:
     return tags
 
 
-def _one_column(values: Iterable[object]) -> Sequence[object]:
-    """The values as a list; a Series or an array gives its elements, whatever its index."""
-    if isinstance(values, str | bytes):
-        raise InputError("Give a list of SMILES, even for a single one: ['CCO'].")
-    shape: Any = getattr(values, "shape", ())
-    if len(shape) == 2 and shape[1] == 1:
-        values = np.asarray(values, dtype=object)[:, 0]
-    elif len(shape) > 1:
-        raise InputError(
-            f"Molecules and labels come in one column each, not in an array of shape {shape}."
-        )
-    return list(values)
+def _answered(rows: list[ScoredRow]) -> list[ScoredRow]:
+    """The rows, with one warning for all rejected molecules."""
+    failed = {place: row for place, row in enumerate(rows) if not row.is_usable}
+    warn_of_rejected(failed, len(rows), "score")
+    return rows
 
 
 def _column(values: Sequence[float | None]) -> NDArray[np.float64]:

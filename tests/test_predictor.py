@@ -1,5 +1,6 @@
 """Both estimators do what scikit-learn expects, and keep rejected molecules in place."""
 
+import importlib.util
 import pickle
 import subprocess
 import sys
@@ -7,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 from rdkit import Chem
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import molmeta
 from molmeta import FewShotClassifier, FewShotRegressor
@@ -179,6 +182,49 @@ def test_cross_validation_works_in_a_pipeline_and_alone(model: Path) -> None:
             assert np.isfinite(scores).all()
 
 
+def test_the_search_for_settings_can_ask_whether_the_memory_helps(model: Path) -> None:
+    search = GridSearchCV(
+        FewShotClassifier(model), {"memory": [True, False]}, scoring="roc_auc", cv=2
+    )
+    search.fit(list(SUPPORT), LABELS)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.predict_proba(QUERY).shape == (3, 2)
+
+
+def test_a_pipeline_that_makes_frames_still_ends_in_a_classifier(model: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pipeline = Pipeline([("same", FunctionTransformer()), ("fewshot", FewShotClassifier(model))])
+    pipeline.set_output(transform="pandas")
+    frame = pandas.DataFrame({"smiles": SUPPORT})
+    alone = FewShotClassifier(model).fit(SUPPORT, LABELS)
+    np.testing.assert_array_equal(
+        pipeline.fit(frame, LABELS).predict_proba(frame), alone.predict_proba(SUPPORT)
+    )
+
+
+def test_frames_are_split_by_cross_validation_as_lists_are(model: Path) -> None:
+    expected = cross_val_score(FewShotClassifier(model), list(SUPPORT), LABELS, cv=2)
+    columns = {"compound": ["x"] * len(SUPPORT), "smiles": list(SUPPORT)}
+    libraries = filter(importlib.util.find_spec, ("pandas", "polars"))
+    frames = [importlib.import_module(library).DataFrame(columns) for library in libraries]
+    for frame in (pa.table(columns), *frames):
+        scores = cross_val_score(FewShotClassifier(model), frame, LABELS, cv=2)
+        assert scores.tolist() == expected.tolist()
+
+
+def test_a_library_is_ranked_with_all_that_is_said_of_it(classifier: FewShotClassifier) -> None:
+    ranked = classifier.rank([*QUERY, "C1CC"])
+    order = np.argsort(-classifier.decision_function(QUERY))
+    assert list(ranked.places) == [*order.tolist(), 3]
+    assert ranked.to_arrow()["reason"][-1].as_py().startswith("ring closure")
+
+
+def test_values_are_ranked_highest_first(model: Path) -> None:
+    ranked = FewShotRegressor(model).fit(SUPPORT, VALUES).rank(QUERY)
+    values = ranked.to_arrow()["value"].to_pylist()
+    assert values == sorted(values, reverse=True)
+
+
 def test_a_pickled_classifier_predicts_the_same(classifier: FewShotClassifier) -> None:
     copy = pickle.loads(pickle.dumps(classifier))
     np.testing.assert_array_equal(copy.predict_proba(QUERY), classifier.predict_proba(QUERY))
@@ -247,3 +293,14 @@ def test_the_regressor_can_be_cloned_scored_and_cross_validated(model: Path) -> 
 def test_values_that_teach_nothing_are_refused(model: Path) -> None:
     with pytest.raises(SupportError, match="have the same value"):
         FewShotRegressor(model).fit(SUPPORT, [5.0] * len(SUPPORT))
+
+
+def test_compounds_are_explained_in_order_by_class_and_by_value(
+    classifier: FewShotClassifier, model: Path
+) -> None:
+    for fitted in (classifier, FewShotRegressor(model).fit(SUPPORT, VALUES)):
+        first, broken = fitted.explain([LIKE_ACTIVES, "C1CC"])
+        assert first.total == pytest.approx(first.scored.merit, abs=1e-5)
+        assert first.atoms is not None
+        assert broken.method is None
+        assert fitted.explain([LIKE_ACTIVES], atoms=False)[0].atoms is None

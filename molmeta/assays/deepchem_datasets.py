@@ -74,7 +74,7 @@ def tables_from_deepchem(
     """
     import pyarrow as pa
 
-    labels, weights = _labels_and_weights(dataset)
+    labels, weights = labels_and_weights(dataset)
     names = [str(name) for name in (dataset.get_task_names() if tasks is None else tasks)]
     if len(names) != labels.shape[1] or len(set(names)) != len(names):
         raise InputError(
@@ -175,8 +175,14 @@ def _how_to_install(python: tuple[int, ...] = sys.version_info[:2]) -> str:
     return "Install it with: pip install 'molmeta[deepchem]'."
 
 
-def _labels_and_weights(dataset: Any) -> tuple[Array, Array]:
-    """Both as [n, n_tasks]; DeepChem leaves out the second dimension where it may."""
+def labels_and_weights(dataset: Any) -> tuple[Array, Array]:
+    """Labels and weights of a dataset, both [n, n_tasks].
+
+    DeepChem leaves out the second dimension where it may.
+
+    Raises:
+        InputError: labels that are no numbers.
+    """
     n = len(dataset)
     try:
         labels = np.asarray(dataset.y, dtype=np.float64).reshape(n, -1)
