@@ -22,7 +22,7 @@ from molmeta_cli.console import tell
 
 
 @click.command(
-    epilog="Example: molmeta adapt --support my_assay.csv --output my_target.molmeta",
+    epilog="\b\nExample: molmeta adapt --support my_assay.csv --output my_target.molmeta",
 )
 @support_flags
 @click.option(

@@ -8,7 +8,7 @@ import click
 
 
 @click.command(
-    epilog="Example: molmeta benchmark --assays valid.parquet --protocol fsmol "
+    epilog="\b\nExample: molmeta benchmark --assays valid.parquet --protocol fsmol "
     "--support-size 16 --support-size 64 --baseline random_forest --output results/"
 )
 @click.option(

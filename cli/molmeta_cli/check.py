@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from molmeta.evaluation.check import SelfCheck
 
 
-@click.command(epilog="Example: molmeta check --support my_assay.csv")
+@click.command(epilog="\b\nExample: molmeta check --support my_assay.csv")
 @support_flags
 @ENCODING_FLAG
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON, for programs.")

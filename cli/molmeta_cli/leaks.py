@@ -8,7 +8,7 @@ import click
 
 
 @click.command(
-    epilog="Example: molmeta leaks --assays train.parquet --assays valid.parquet "
+    epilog="\b\nExample: molmeta leaks --assays train.parquet --assays valid.parquet "
     "--model runs/protonet/model.molmeta"
 )
 @click.option(

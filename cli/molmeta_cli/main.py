@@ -7,6 +7,7 @@ output, 7 done but rows failed under --strict, 128 + n stopped by signal n (130 
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import signal
@@ -30,7 +31,12 @@ from molmeta.errors import (
 
 COMMANDS: Final[dict[str, str]] = {
     "predict": "Score compounds for a target from a few measured ones.",
+    "index": "Read a library once, to rank it for any target in seconds.",
     "check": "Say whether to trust the model on your own measured compounds.",
+    "explain": "Show what a compound's score is made of.",
+    "suggest": "Choose the compounds of a library to measure next.",
+    "report": "Show the predictions and all behind them on one page.",
+    "serve": "Do all this on a page in the browser, without a shell.",
     "adapt": "Keep the model of a target in a file, for predict --model.",
     "score": "Answer a molecule generator with the scores of its SMILES.",
     "train": "Meta-train a learner over many assays.",
@@ -62,6 +68,15 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"molmeta_cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The subcommand that was named; for a misspelt one, the name that is near."""
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and near and not ctx.resilient_parsing:
+            ctx.fail(f"There is no command {args[0]!r}; did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in --help, from the table and without any import."""

@@ -20,7 +20,7 @@ _END_OF_BATCH = "\f"
 
 
 @click.command(
-    epilog="Example: molmeta score --model my_target.molmeta --protocol reinvent < smiles.txt"
+    epilog="\b\nExample: molmeta score --model my_target.molmeta --protocol reinvent < smiles.txt"
 )
 @click.option(
     "--model",

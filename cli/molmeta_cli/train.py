@@ -8,7 +8,7 @@ import click
 
 
 @click.command(
-    epilog="Example: molmeta train --data train.parquet --valid valid.parquet "
+    epilog="\b\nExample: molmeta train --data train.parquet --valid valid.parquet "
     "--config benchmarks/configs/protonet.toml --output runs/protonet"
 )
 @click.option(

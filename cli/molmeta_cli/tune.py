@@ -8,7 +8,7 @@ import click
 
 
 @click.command(
-    epilog="Example: molmeta tune --model runs/maml/model.molmeta --assays valid.parquet "
+    epilog="\b\nExample: molmeta tune --model runs/maml/model.molmeta --assays valid.parquet "
     "--trials 100 --output tuned.molmeta"
 )
 @click.option(

@@ -162,7 +162,7 @@ def _refuse_values(
     found = _some(
         [t for t, reading in zip(texts, readings, strict=True) if isinstance(reading, Measurement)]
     )
-    if len(values) <= 5 and all(v.is_exact and v.low.is_integer() and not v.unit for v in values):
+    if all(v.is_exact and v.low.is_integer() and abs(v.low) <= 3 and not v.unit for v in values):
         raise SupportError(
             f"labels are the codes {found}, and molmeta cannot know which of them is active; write "
             "1 and 0, or state a threshold and its active side (--threshold 2 --active above)"

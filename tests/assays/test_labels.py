@@ -209,6 +209,7 @@ def test_labels_that_do_not_fit_the_threshold_are_refused(
         (["0", "1", "2"], "codes '0', '1', '2'"),  # C6
         (["-1", "1"], "codes '-1', '1'"),  # C6
         ([3.2, 870.0], "--threshold 1000 --active below"),  # C8
+        ([5, 7, 10, 12], "measured values \\('5', '7', '10', '12'\\)"),  # C8
         (["0.3", "1", "0"], "--threshold"),  # C8: never rounded
         ([">1", "0"], "--threshold"),
         (["1 uM", "0"], "--threshold"),

@@ -1,0 +1,53 @@
+"""Nearest centroid: the smallest learner there is, and where to begin with one of your own."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from molmeta.encoders.config import EncoderConfig
+from molmeta.encoders.graph import Backend
+from molmeta.errors import ConfigError
+from molmeta.learners.base import Embedded, Head, HeadLearner, Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class CentroidConfig:
+    """Settings of a Centroid."""
+
+    scale: float = 5.0
+    """What a difference of one in cosine similarity adds to the log odds."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot rank.
+
+        Raises:
+            ConfigError: a scale that is not positive.
+        """
+        if self.scale <= 0:
+            raise ConfigError(f"learner.scale must be above 0, not {self.scale}.")
+
+
+class Centroid(HeadLearner):
+    """Log odds = scale·(cos(x, mean of the actives) - cos(x, mean of the inactives))."""
+
+    Config = CentroidConfig
+
+    def __init__(
+        self, encoder: EncoderConfig, config: CentroidConfig, backend: Backend = "torch"
+    ) -> None:
+        super().__init__(encoder, backend)
+        self.config = config
+
+    def fit_head(self, support: Embedded, labels: Tensor) -> Head:
+        """The head for a support of both classes; labels [n_support], 1 active, 0 inactive."""
+        actives = support.vectors[labels == 1].mean(0, keepdim=True)
+        inactives = support.vectors[labels == 0].mean(0, keepdim=True)
+
+        def head(query: Embedded) -> Prediction:
+            nearer = torch.cosine_similarity(query.vectors, actives)
+            nearer = nearer - torch.cosine_similarity(query.vectors, inactives)
+            logit = self.config.scale * nearer
+            return Prediction(logit, torch.full_like(logit, torch.nan))
+
+        return head
