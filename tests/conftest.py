@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from molmeta.assays.store import AssayStore
 from molmeta.assays.task import Task
@@ -27,6 +28,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # With more threads the order of a sum, and so its last bit, may change between runs.
 torch.set_num_threads(1)
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("molmeta", deadline=None)
+settings.load_profile("molmeta")
 
 
 CALLS_ABROAD: list[str] = []
