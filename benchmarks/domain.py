@@ -19,7 +19,7 @@ from molmeta.chem.similarity import tanimoto
 from molmeta.errors import ConfigError
 from molmeta.evaluation.metrics import Array, brier_score, calibration_error, roc_auc
 from molmeta.learners.base import HeadLearner
-from molmeta.target import DOMAIN_SIMILARITY, UNSURE
+from molmeta.scores import DOMAIN_SIMILARITY, UNSURE
 
 SIMILARITY_EDGES = (0.0, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.01)
 SURENESS_EDGES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5001)

@@ -26,7 +26,8 @@ from molmeta.errors import SupportError
 from molmeta.evaluation.check import SelfCheck, check_target
 from molmeta.explanation.explain import Explanation, explain
 from molmeta.ranked_table import RankedTable, rank_rows
-from molmeta.target import ScoredRow, TargetModel, adapt_target
+from molmeta.scores import ScoredRow
+from molmeta.target import TargetModel, adapt_target
 
 
 class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from molmeta.explanation.drawing import draw
-from molmeta.target import ScoredRow
+from molmeta.scores import ScoredRow
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -27,7 +27,8 @@ from molmeta.chem.similarity import tanimoto
 from molmeta.chem.status import Status
 from molmeta.errors import ConfigError
 from molmeta.learners.parts import Joint
-from molmeta.target import DOMAIN_SIMILARITY, ScoredRow, TargetModel
+from molmeta.scores import DOMAIN_SIMILARITY, ScoredRow
+from molmeta.target import TargetModel
 
 BATCH: Final = 24
 """Compounds of a batch, where none is asked for: a quarter of a 96-well plate."""

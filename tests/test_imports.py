@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 # From left to right; a room imports itself and what stands before it.
 ORDER = (
     *("errors", "device", "typed_json", "whole_file", "sealed_file", "chem", "assays", "encoders"),
-    *("learners", "checkpoint", "target", "explanation", "suggestion", "evaluation"),
+    *("learners", "checkpoint", "scores", "target", "explanation", "suggestion", "evaluation"),
     *("ranked_table", "predictor", "embedding", "deepchem_models", "screening", "index", "report"),
     *("server", "training", "molmeta_cli"),
 )

@@ -9,7 +9,8 @@ import pytest
 
 from molmeta.chem.status import Status
 from molmeta.ranked_table import MAX_DRAWN, rank_rows
-from molmeta.target import ScoredRow, adapt_target
+from molmeta.scores import ScoredRow
+from molmeta.target import adapt_target
 from tests.tiny_model import (
     LIKE_ACTIVES,
     LIKE_INACTIVES,

@@ -22,7 +22,8 @@ from molmeta.errors import InputError
 from molmeta.explanation.atoms import AtomShares, atom_shares
 from molmeta.explanation.drawing import draw
 from molmeta.explanation.support import Method, support_shares
-from molmeta.target import ScoredRow, TargetModel
+from molmeta.scores import ScoredRow
+from molmeta.target import TargetModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,10 @@ from molmeta.index.part import Part, read_part, read_records
 from molmeta.index.records import Record, Records
 from molmeta.learners.base import Embedded, HeadLearner, Learner, PairKernel
 from molmeta.learners.weighted_tanimoto import WeightedTanimoto, structural_kernel
+from molmeta.scores import ScoredRow, Scores, after_intake
 from molmeta.screening import RowOutput, ScreenSummary
 from molmeta.screening.columns import appended_cells
-from molmeta.target import ScoredRow, Scores, TargetModel, after_intake
+from molmeta.target import TargetModel
 
 TOP: Final = 1_000
 """Rows that are asked for where nobody says how many."""

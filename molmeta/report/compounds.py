@@ -13,7 +13,8 @@ from molmeta.chem.similarity import tanimoto
 from molmeta.explanation.explain import Explanation, explain
 from molmeta.report.library import Library, LibraryRow, changes_of
 from molmeta.report.structures import Drawings, is_drawable
-from molmeta.target import DOMAIN_SIMILARITY, UNSURE, ScoredRow, TargetModel
+from molmeta.scores import DOMAIN_SIMILARITY, UNSURE, ScoredRow
+from molmeta.target import TargetModel
 
 Section = dict[str, Any]
 """By the names that the template uses."""

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from molmeta.assays.task import MeasuredMolecules
 from molmeta.errors import SupportError
 from molmeta.evaluation.metrics import Array
-from molmeta.target import ScoredRow, TargetModel
+from molmeta.scores import ScoredRow
+from molmeta.target import TargetModel
 
 PARTS: Final = 4
 """Held out in turn; fewer where a class is smaller, so that each part holds out both."""

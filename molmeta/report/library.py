@@ -10,9 +10,10 @@ from itertools import islice
 from typing import Final
 
 from molmeta.assays.tables import Row
+from molmeta.scores import ScoredRow
 from molmeta.screening.columns import appended_cells
 from molmeta.screening.library import CHUNK, RowOutput, ScreenSummary
-from molmeta.target import ScoredRow, TargetModel
+from molmeta.target import TargetModel
 
 TOP: Final = 200
 """Rows that a page ranks, where no other number is asked for."""

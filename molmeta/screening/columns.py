@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from molmeta.target import ScoredRow
+from molmeta.scores import ScoredRow
 
 _ABOUT_MOLECULES: Final = ("deviation", "similarity", "in_support", "known", "status", "reason")
 

@@ -28,9 +28,10 @@ from molmeta.assays.file_lock import take_lock
 from molmeta.assays.outputs import cannot_write, hidden_beside, sync_file, sync_folder
 from molmeta.chem.status import Status
 from molmeta.errors import OutputError
+from molmeta.scores import ScoredRow
 from molmeta.screening.library import ScoreChunks
 from molmeta.screening.provenance import origin
-from molmeta.target import ScoredRow, TargetModel
+from molmeta.target import TargetModel
 
 _MAGIC: Final = b"molmeta journal 1\n"
 _FRAME: Final = struct.Struct("<II")

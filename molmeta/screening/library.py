@@ -13,8 +13,9 @@ from typing import Final, Protocol
 
 from molmeta.assays.tables import Row
 from molmeta.chem.status import Status
+from molmeta.scores import ScoredRow, in_place
 from molmeta.screening.columns import appended_cells
-from molmeta.target import ScoredRow, TargetModel, in_place
+from molmeta.target import TargetModel
 
 CHUNK: Final = 2_000
 """Rows held at a time; repeated molecules within a chunk are computed once."""

@@ -17,7 +17,8 @@ from multiprocessing.reduction import ForkingPickler
 
 import torch
 
-from molmeta.target import ScoredRow, TargetModel
+from molmeta.scores import ScoredRow
+from molmeta.target import TargetModel
 
 if sys.platform == "linux":
     # Copied from a process that has torch loaded, one that takes another's place starts in tenths

@@ -15,8 +15,9 @@ from typing import Final, Self
 
 from molmeta.chem.status import Status
 from molmeta.errors import ConfigError
+from molmeta.scores import ScoredRow
 from molmeta.screening.worker import WorkerProcess, by_value
-from molmeta.target import ScoredRow, TargetModel
+from molmeta.target import TargetModel
 
 TIMEOUT: Final = 10.0
 """Seconds that a row alone may take; some thousand times what the slowest molecules took."""

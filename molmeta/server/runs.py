@@ -17,10 +17,11 @@ from molmeta.chem.status import Status
 from molmeta.errors import MolmetaError, SupportError
 from molmeta.report.held_out import hold_out
 from molmeta.report.verdict import NO_VERDICT, Believed, believed
+from molmeta.scores import ScoredRow
 from molmeta.screening.columns import appended_cells, appended_columns
 from molmeta.server.reading import without_flags
 from molmeta.server.uploads import Library
-from molmeta.target import ScoredRow, TargetModel, adapt_target
+from molmeta.target import TargetModel, adapt_target
 
 CHUNK: Final = 200
 """Rows between two looks at whether the run is still wanted: well under a second."""

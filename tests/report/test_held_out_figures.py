@@ -9,7 +9,7 @@ from molmeta.chem.intake import Status
 from molmeta.report.held_out import HeldOut
 from molmeta.report.held_out_figures import held_out_figures
 from molmeta.report.verdict import value_figures
-from molmeta.target import ScoredRow
+from molmeta.scores import ScoredRow
 
 
 def of_classes(labels: list[int], logits: dict[int, list[float]]) -> HeldOut:

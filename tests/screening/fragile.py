@@ -5,7 +5,8 @@ import signal
 import time
 from collections.abc import Sequence
 
-from molmeta.target import ScoredRow, TargetModel, adapt_target
+from molmeta.scores import ScoredRow
+from molmeta.target import TargetModel, adapt_target
 from tests.tiny_model import support_set, tiny_checkpoint
 
 SEGFAULT, KILLED, EXIT, HANG, CONFUSED, FULL = "segfault", "killed", "exit", "hang", "what", "full"

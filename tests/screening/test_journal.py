@@ -9,9 +9,10 @@ import pytest
 
 from molmeta.assays.support import build_support
 from molmeta.errors import OutputError
+from molmeta.scores import ScoredRow
 from molmeta.screening.journal import Journal
 from molmeta.screening.library import ScoreChunks
-from molmeta.target import ScoredRow, TargetModel, adapt_target
+from molmeta.target import TargetModel, adapt_target
 from tests.cli.conftest import ROOT
 from tests.molecules import MOLECULES
 from tests.tiny_model import (

@@ -7,8 +7,9 @@ import pytest
 
 from molmeta.assays.tables import Row
 from molmeta.chem.intake import Rejection, Status
+from molmeta.scores import ScoredRow
 from molmeta.screening import APPENDED, appended_columns, screen
-from molmeta.target import ScoredRow, TargetModel, adapt_target
+from molmeta.target import TargetModel, adapt_target
 from tests.molecules import MOLECULES
 from tests.tiny_model import LIKE_ACTIVES, LIKE_INACTIVES, UNLIKE_ALL, support_set, tiny_checkpoint
 

@@ -16,8 +16,9 @@ import torch
 from molmeta.assays.task import LabeledMolecules
 from molmeta.chem.status import Status
 from molmeta.errors import ConfigError
+from molmeta.scores import ScoredRow
 from molmeta.screening.workers import Workers
-from molmeta.target import ScoredRow, TargetModel, adapt_target
+from molmeta.target import TargetModel, adapt_target
 from tests.cli.conftest import ROOT
 from tests.molecules import MOLECULES
 from tests.screening.fragile import (

@@ -9,7 +9,8 @@ import pytest
 from rdkit import Chem
 
 from molmeta.assays.support import build_support
-from molmeta.target import ScoredRow, TargetModel, adapt_target
+from molmeta.scores import ScoredRow
+from molmeta.target import TargetModel, adapt_target
 from tests.server.asking import LIBRARY_CSV, SUPPORT_CSV, VALUES_CSV, Asker
 from tests.tiny_model import LABELS, LIKE_ACTIVES, SUPPORT, tiny_checkpoint
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from molmeta.target import ScoredRow, TargetModel
+from molmeta.scores import ScoredRow
+from molmeta.target import TargetModel
 from tests.server.asking import LIBRARY_CSV, SUPPORT_CSV, VALUES_CSV
 from tests.tiny_model import LIKE_ACTIVES, tiny_checkpoint
 
