@@ -77,7 +77,9 @@ class TargetModel:
         self.support = checkpoint.support
         self._predictor: Predictor | None = None
         self._value_predictor: ValuePredictor | None = None
-        learner = checkpoint.learner.eval()
+        learner = checkpoint.learner
+        if learner.training:  # asked, because to tell all its modules takes half a millisecond
+            learner.eval()
         # Without the graph; a method that descends gradients to adapt switches them on.
         with torch.no_grad():
             if isinstance(self.support, MeasuredMolecules):

@@ -29,9 +29,9 @@ class GINEConv(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
         """New atom states [n_atoms, width] from the old ones and edge states [n_edges, width]."""
-        messages = torch.relu(x[edge_index[0]] + edge_attr)
-        received = torch.zeros_like(x).index_add(0, edge_index[1], messages)
-        states: Tensor = self.nn((1 + self.eps) * x + received)
+        # In place, because the states of all edges are the largest arrays of the whole encoder.
+        messages = x.index_select(0, edge_index[0]).add_(edge_attr).relu_()
+        states: Tensor = self.nn(((1 + self.eps) * x).index_add(0, edge_index[1], messages))
         return states
 
 
