@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ class Row:
 
     job: str
     own: float
+    """NaN where it is measured only beside the rival, which is absent."""
     unit: str
     rival: str
     """A program, another way, or a limit."""
@@ -45,11 +47,11 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """Job, own figure, rival, its figure, ratio, goal, and whether it was met."""
         if self.ratio is None or self.other is None:
-            return (self.job, f"{self.own:.3g} {self.unit}", self.rival, "absent", "", "", "")
+            own = "" if math.isnan(self.own) else f"{self.own:.3g} {self.unit}"
+            return (self.job, own, self.rival, "absent", "", "", "")
         met = "" if self.goal is None else "yes" if self.ratio <= self.goal else "no"
         goal = "" if self.goal is None else f"<= {self.goal:.3g}"
-        figures = (f"{value:.3g} {self.unit}" for value in (self.own, self.other))
-        own, other = figures
+        own, other = (f"{value:.3g} {self.unit}" for value in (self.own, self.other))
         return (self.job, own, self.rival, other, f"{self.ratio:.3g}", goal, met)
 
 

@@ -1,4 +1,4 @@
-"""Molecules -> their graphs as arrays, of a whole batch at once: half of the time of one by one."""
+"""Molecules -> their graphs as arrays, a whole batch at once, because calls of numpy cost most."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Molecular quantum numbers: 42 counts of atoms, bonds, polarity and topology.
 
 RDKit's `MQNs_` gives the same, but spends half of what parsing costs on the recursive patterns of
-rotatable bonds; from the arrays of a whole batch all 42 cost a tenth of that.
+rotatable bonds; from the arrays of a whole batch all 42 cost a fifth of that, rings included.
 """
 
 import numpy as np
