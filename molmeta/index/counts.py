@@ -117,6 +117,7 @@ class Overlap:
         sums = [(minima * is_environment).float()]
         if support.weights is not None:
             sums.append(support.weights[owners].gather(1, minima))
+            self._of_support = support.weights.gather(1, support.counts).sum(0)
         # Row 0 is what all other words add: nothing.
         self._sums = nn.functional.pad(torch.cat(sums, dim=1), (0, 0, 1, 0))
         self._row_of_word = torch.zeros(len(packed.ids), dtype=torch.int32)
@@ -141,5 +142,4 @@ class Overlap:
         if support.weights is None:
             return plain, None
         both = sums[:, n_support:]
-        of_support = support.weights.gather(1, support.counts).sum(0)
-        return plain, (both / (of_support + packed.weights[start:end, None] - both)).T
+        return plain, (both / (self._of_support + packed.weights[start:end, None] - both)).T
