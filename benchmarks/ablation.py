@@ -56,7 +56,7 @@ def main(folds: tuple[Path, ...], model: Path | None, steps: int, runs: int) -> 
         without = copy.deepcopy(learner)
         for name in names:
             setting = without.settings[name].requires_grad_(False)
-            setting.copy_(torch.tensor([_OFF, 0.0, 0.0]))
+            setting.zero_()[0] = _OFF
         if part == "features weighed alike":
             without.fingerprint.log_weights.zero_()
         calibrate(without, join_stores(list(stores.values())), config, seed=0)

@@ -15,7 +15,8 @@ from molmeta.chem.similarity import tanimoto
 from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
-from molmeta.learners.base import Embedded, HeadLearner, Prediction
+from molmeta.learners.base import Embedded
+from molmeta.learners.gaussian_process import ClassHead, KernelLearner, Process, ValuesHead
 from molmeta.learners.marginal_likelihood import (
     LEAST_SQUARED_DISTANCE,
     Evidence,
@@ -24,18 +25,13 @@ from molmeta.learners.marginal_likelihood import (
     median_length,
     noise_variance,
 )
-from molmeta.learners.parts import (
-    AVERAGE,
-    FINGERPRINT,
-    LEARNED,
-    RECORD,
-    SHARED,
-    Joint,
-    Parts,
-)
+from molmeta.learners.parts import FINGERPRINT, LEARNED, SHARED
 from molmeta.learners.setting import Setting
 from molmeta.learners.space import Float, Range
+from molmeta.learners.tobit import posterior
+from molmeta.learners.values import Standard
 
+_NAMES = ("length", "noise", "learned", "tanimoto", "memory", "memory_mean")
 # The mean label of an empty support would be 0: one imagined compound of each class.
 _PRIOR_COMPOUNDS = 2.0
 
@@ -74,7 +70,17 @@ class ADKFConfig:
                 raise ConfigError(f"learner.{name} must be above 0, not {getattr(self, name)}.")
 
 
-class ADKF(HeadLearner):
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The kernel of one support."""
+
+    hyperparameters: Tensor
+    """[4 or 5], logarithms: of ℓ, the noise variance and the weights."""
+    memory_factor: Tensor
+    """[]."""
+
+
+class ADKF(KernelLearner[Fitted]):
     """Deep-kernel Gaussian process with hyperparameters of each task's own (Chen et al. 2023).
 
     On the labels -1 and 1, k = w1·Matérn-5/2(|u - u'|/ℓ) + w2·Tanimoto + noise, u the embedding at
@@ -93,12 +99,12 @@ class ADKF(HeadLearner):
     - Given that a label is -1 or 1, its density N(f, v) makes log odds of 2f/v. They are the score,
       and their cross-entropy is the density's logarithm over the two labels that there are,
       molecule by molecule, where the paper takes the joint density of the whole query.
+
+    Of values, brought to mean 0 and deviation 1 over the support, the same with θ of their own:
+    the measured ones set φ, and bounds then enter by what they exclude (see `tobit`).
     """
 
     Config = ADKFConfig
-    uses_memory = True
-    # As in DeepKernel: the solve amplifies rounding.
-    in_double = True
     search_space: ClassVar[Mapping[str, Range]] = {"prior_deviation": Float(0.05, 2, log=True)}
 
     def __init__(
@@ -106,9 +112,11 @@ class ADKF(HeadLearner):
     ) -> None:
         super().__init__(encoder, backend)
         self.config = config
-        names = ("length", "noise", "learned", "tanimoto", "memory", "memory_mean")
-        self.settings = nn.ParameterDict(
-            {name: Setting(torch.tensor(math.log(getattr(config, name)))) for name in names}
+        self.settings, self.value_settings = (
+            nn.ParameterDict(
+                {name: Setting(torch.tensor(math.log(getattr(config, name)))) for name in _NAMES}
+            )
+            for _ in range(2)
         )
 
     def pairs(self, support: Embedded, others: Embedded) -> Pairs:
@@ -119,102 +127,72 @@ class ADKF(HeadLearner):
             similarities.append(support.pairs(self.memory.kernel, others))
         return Pairs(squared.clamp(min=LEAST_SQUARED_DISTANCE), torch.stack(similarities))
 
-    def own_kernel(self, molecules: MoleculeBatch, hyperparameters: Tensor) -> Tensor:
+    def kernels(self, support: Embedded, other: Embedded, now: Fitted) -> dict[str, Tensor]:
+        """Kernels between support and other molecules by what they compare: [n_support, n] each."""
+        terms = self.pairs(support, other).terms(now.hyperparameters)
+        # Without a memory there is no third kernel.
+        return dict(zip((LEARNED, FINGERPRINT, SHARED), terms, strict=False))
+
+    def own_kernel(self, molecules: MoleculeBatch, now: Fitted) -> Tensor:
         """Kernel between each molecule and itself: [n], or [] where it is the same for all."""
         # Matérn and Tanimoto are 1 between a molecule and itself.
-        own = hyperparameters[2:4].exp().sum()
+        own = now.hyperparameters[2:4].exp().sum()
         if self.memory is None:
             return own
-        return own + hyperparameters[4].exp() * self.memory.own(molecules)
+        return own + now.hyperparameters[4].exp() * self.memory.own(molecules)
 
-    def prior_mean(self, molecules: MoleculeBatch) -> Tensor:
-        """What is expected of each molecule before any support, next to the support's mean: [n]."""
-        if self.memory is None:
-            return torch.zeros(len(molecules), dtype=torch.float64, device=molecules.device)
-        factor: Tensor = self.settings["memory_mean"].double().exp()
-        return factor * self.memory.mean(molecules)
+    def memory_factor(self, now: Fitted) -> Tensor:
+        """From a known compound's mean grade to its prior mean: []."""
+        return now.memory_factor
 
-    def expected(self, pairs: Pairs) -> Tensor:
+    def expected(self, pairs: Pairs, settings: nn.ParameterDict) -> Tensor:
         """Centre of the prior of each hyperparameter's logarithm: [4 or 5]."""
         names = ["length", "noise", "learned", "tanimoto"]
         if self.memory is not None:
             names.append("memory")
-        centres = torch.stack([self.settings[name].double() for name in names])
+        centres = torch.stack([settings[name].double() for name in names])
         length = median_length(pairs.squared_distances).log()
         return torch.cat([centres[:1] + length, centres[1:]])
 
-    def fit_head(self, support: Embedded, labels: Tensor) -> FittedHead:
+    def fit_head(self, support: Embedded, labels: Tensor) -> DensityHead:
         """The posterior given the support; labels [n_support], 1 active, 0 inactive."""
+        signs = 2 * labels.double() - 1
+        return DensityHead(self._process(support, signs, torch.zeros_like(signs), self.settings))
+
+    def fit_value_head(self, support: Embedded, values: Tensor, relations: Tensor) -> ValuesHead:
+        """The posterior given values [n_support] that differ, and their relations to the truth."""
+        standard = Standard.of(values)
+        shrunk = standard.shrink(values)
+        process = self._process(support, shrunk, relations, self.value_settings)
+        return ValuesHead(process, standard, torch.ones_like(process.noise))
+
+    def _process(
+        self, support: Embedded, targets: Tensor, relations: Tensor, settings: nn.ParameterDict
+    ) -> Process:
+        """The process on `targets` [n_support], with hyperparameters that the measured ones set."""
         pairs = self.pairs(support, support)
-        targets = 2 * labels.double() - 1 - self.prior_mean(support.molecules)
-        average = targets.sum() / (len(targets) + _PRIOR_COMPOUNDS)
+        now = Fitted(self.expected(pairs, settings), settings["memory_mean"].double().exp())
+        left = targets - self.prior_mean(support.molecules, now)
+        average = left.sum() / (len(left) + _PRIOR_COMPOUNDS)
+        points = relations == 0
         evidence = Evidence(
-            pairs, targets - average, self.expected(pairs), self.config.prior_deviation
+            pairs.among(points),
+            (left - average)[points],
+            now.hyperparameters,
+            self.config.prior_deviation,
         )
-        hyperparameters = fitted(evidence)
-        factor = evidence.factor(hyperparameters)
-        weights = torch.cholesky_solve(evidence.targets[:, None], factor)[:, 0]
-        return FittedHead(self, support, hyperparameters, factor, weights, average)
+        now = Fitted(fitted(evidence), now.memory_factor)
+        noise = noise_variance(now.hyperparameters)
+        kernel = pairs.terms(now.hyperparameters).sum(0)
+        given = posterior(kernel, left - average, relations, noise)
+        level = torch.zeros_like(noise)
+        return Process(self, support, now, given, noise, average, level, alike=None)
 
 
 @dataclass(frozen=True, slots=True)
-class FittedHead:
-    """The posterior with the hyperparameters of one task."""
+class DensityHead(ClassHead):
+    """What the process says of classes, from its density at the two labels."""
 
-    learner: ADKF
-    support: Embedded
-    hyperparameters: Tensor
-    """[4 or 5], logarithms."""
-    factor: Tensor
-    """[n_support, n_support], lower Cholesky factor of kernel and noise."""
-    weights: Tensor
-    """[n_support]; their product with the kernel to the support is the posterior mean."""
-    average: Tensor
-    """[], what is expected of a molecule of which nothing is known."""
-
-    def __call__(self, query: Embedded) -> Prediction:
-        """The log odds of each molecule, and their standard deviation."""
-        terms = self._terms(query)
-        f = self.average + self.learner.prior_mean(query.molecules) + self.weights @ terms.sum(0)
-        variance = self._variance(terms, query)
-        scale = self._scale(variance)
-        return Prediction((scale * f).float(), (scale * variance.sqrt()).float())
-
-    def parts(self, query: Embedded) -> Parts:
-        """What adds up to the log odds."""
-        terms = self._terms(query)
-        base = {
-            AVERAGE: self.average.expand(len(query.molecules)),
-            RECORD: self.learner.prior_mean(query.molecules),
-        }
-        pulls = self.weights[:, None] * terms
-        # Without a memory there is no third kernel.
-        parts = Parts(base, dict(zip((LEARNED, FINGERPRINT, SHARED), pulls, strict=False)))
-        return parts.scaled(self._scale(self._variance(terms, query)))
-
-    def joint(self, query: Embedded) -> Joint:
-        """The belief about all molecules at once, on the scale of the labels -1 and 1."""
-        terms = self._terms(query)
-        mean = self.average + self.learner.prior_mean(query.molecules)
-        prior = self.learner.pairs(query, query).terms(self.hyperparameters).sum(0)
-        half = torch.linalg.solve_triangular(self.factor, terms.sum(0), upper=False)
-        return Joint(
-            mean + self.weights @ terms.sum(0),
-            prior - half.T @ half,
-            noise_variance(self.hyperparameters),
-        )
-
-    def _terms(self, query: Embedded) -> Tensor:
-        """Each kernel between the support and the molecules: [2 or 3, n_support, n]."""
-        return self.learner.pairs(self.support, query).terms(self.hyperparameters)
-
-    def _variance(self, terms: Tensor, query: Embedded) -> Tensor:
-        """Of f at each molecule: [n]."""
-        half = torch.linalg.solve_triangular(self.factor, terms.sum(0), upper=False)
-        own = self.learner.own_kernel(query.molecules, self.hyperparameters)
-        variance: Tensor = own - half.square().sum(0)
-        return variance.clamp(min=1e-6)
-
-    def _scale(self, variance: Tensor) -> Tensor:
-        """From f to log odds: [n]."""
-        return 2 / (variance + noise_variance(self.hyperparameters))
+    def scale(self, variance: Tensor) -> Tensor:
+        """2/v, v the variance of a label: [n]."""
+        return 2 / (variance + self.process.noise)

@@ -45,6 +45,11 @@ class Pairs:
         kernels = torch.cat([structure[None], self.similarities])
         return hyperparameters[2:, None, None].exp() * kernels
 
+    def among(self, rows: Tensor) -> Pairs:
+        """Of the molecules at `rows`, a mask or places, with one another; both sides are alike."""
+        squared = self.squared_distances[rows][:, rows]
+        return Pairs(squared, self.similarities[:, rows][:, :, rows])
+
     def lengths(self, hyperparameters: Tensor) -> Tensor:
         """Distances in length scales, times √5: [n, m]."""
         return (5 * self.squared_distances).sqrt() / hyperparameters[0].exp()

@@ -136,6 +136,11 @@ class CompoundMemory:
         """Whether each molecule is known: [n], bool."""
         return self.known.contains(molecules.keys.cpu()).to(molecules.device)
 
+    def n_assays(self, molecules: MoleculeBatch) -> Tensor:
+        """How many assays measured each molecule, 0 where it is not known: [n], double."""
+        records = self._records(molecules)
+        return records.spread(records.counts.double()).to(molecules.device)
+
     def assays_of(self, molecules: MoleculeBatch) -> Tensor:
         """The assays that know one of the molecules at least: [k], int64, ascending."""
         assays: Tensor = torch.unique(self._records(molecules).assays)

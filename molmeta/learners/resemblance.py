@@ -28,20 +28,31 @@ class Resemblance:
     """[n_assays], int64, ascending: those that know a support compound."""
     agreement: Tensor
     """[n_assays], double: sum over the support of label times grade."""
+    strength: Tensor
+    """[], factor on what they say."""
+    sharpness: Tensor
+    """[], factor on the agreement."""
 
     @classmethod
-    def of(cls, memory: CompoundMemory, support: MoleculeBatch, targets: Tensor) -> Resemblance:
+    def of(
+        cls,
+        memory: CompoundMemory,
+        support: MoleculeBatch,
+        targets: Tensor,
+        strength: Tensor,
+        sharpness: Tensor,
+    ) -> Resemblance:
         """The agreement with `targets` [n_support], centred and about -1 to 1."""
         assays = memory.assays_of(support)
         grades = memory.profiles(support, assays)
-        return cls(memory, assays, targets.double().cpu() @ grades)
+        return cls(memory, assays, targets.double().cpu() @ grades, strength, sharpness)
 
-    def opinion(self, query: MoleculeBatch, sharpness: Tensor) -> Tensor:
-        """Mean grade of each molecule, assays weighted by their agreement: [n_query], -1 to 1.
+    def opinion(self, query: MoleculeBatch) -> Tensor:
+        """Mean grade of each molecule, assays weighted by their agreement, times strength: [n].
 
         Σ_a π_a x_qa / (Σ_a π_a + 0.3) over the assays that know the molecule, π the softmax of
         sharpness · agreement; 0 where none knows it, and near 0 where only unlike ones do.
         """
-        shares = torch.softmax(sharpness.cpu() * self.agreement, 0)
+        shares = torch.softmax(self.sharpness.cpu() * self.agreement, 0)
         total, share = self.memory.weighted(query, self.assays, shares)
-        return (total / (share + _SHRINKAGE)).to(query.device)
+        return self.strength * (total / (share + _SHRINKAGE)).to(query.device)

@@ -10,7 +10,7 @@ from torch import Tensor
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
-from molmeta.learners.adkf import ADKF, ADKFConfig
+from molmeta.learners.adkf import ADKF, ADKFConfig, Fitted
 from molmeta.learners.base import Embedded
 from molmeta.learners.marginal_likelihood import Evidence, fitted
 from molmeta.learners.memory import CompoundMemory
@@ -51,7 +51,7 @@ def test_the_logit_is_the_log_odds_of_the_two_labels_under_scikit_learns_posteri
         prediction = learner.fit_head(support, labels)(query)
         pairs = learner.pairs(support, support)
         targets = 2 * labels.double() - 1
-        point = fitted(Evidence(pairs, targets, learner.expected(pairs), 0.5))
+        point = fitted(Evidence(pairs, targets, learner.expected(pairs, learner.settings), 0.5))
     length, noise, learned, _ = point.exp().tolist()
     kernel = ConstantKernel(learned) * Matern(length, nu=2.5) + WhiteKernel(noise)
     process = GaussianProcessRegressor(kernel, alpha=1e-4, optimizer=None)
@@ -76,7 +76,9 @@ def test_labels_that_follow_structure_are_fitted_with_less_noise(batch: Molecule
     for name, labels in (("smooth", smooth), ("random", smooth[torch.randperm(40)])):
         with torch.no_grad():
             pairs = learner.pairs(support, support)
-            noise[name] = fitted(Evidence(pairs, labels, learner.expected(pairs), 0.5))[1].exp()
+            noise[name] = fitted(
+                Evidence(pairs, labels, learner.expected(pairs, learner.settings), 0.5)
+            )[1].exp()
     assert noise["smooth"] < 0.8 * noise["random"]
 
 
@@ -94,7 +96,7 @@ def test_copies_of_two_compounds_leave_some_noise(drugs: MoleculeBatch) -> None:
 def test_a_memory_brings_a_hyperparameter_of_its_own(batch: MoleculeBatch) -> None:
     learner = ADKF(TINY, ADKFConfig(memory=0.5)).eval()
     support = embedded(learner, batch, 0, 12)
-    assert len(learner.expected(learner.pairs(support, support))) == 4
+    assert len(learner.expected(learner.pairs(support, support), learner.settings)) == 4
     learner.memory = CompoundMemory(
         keys=batch.keys[:2].sort().values,
         offsets=torch.tensor([0, 1, 2]),
@@ -102,11 +104,12 @@ def test_a_memory_brings_a_hyperparameter_of_its_own(batch: MoleculeBatch) -> No
         values=torch.tensor([0.5, -0.5], dtype=torch.float16),
     )
     pairs = learner.pairs(support, support)
-    assert learner.expected(pairs)[4].exp().item() == pytest.approx(0.5)
+    assert learner.expected(pairs, learner.settings)[4].exp().item() == pytest.approx(0.5)
     known = learner.memory.kernel(support.molecules, support.molecules)
     assert torch.equal(pairs.similarities[1], known)
     assert known[0, 1] < 0 < known[0, 0]
-    own = learner.own_kernel(support.molecules, learner.expected(pairs))
+    now = Fitted(learner.expected(pairs, learner.settings), torch.tensor(0.4))
+    own = learner.own_kernel(support.molecules, now)
     torch.testing.assert_close(own, 2.3 + 0.5 * known.diagonal())
 
 
@@ -114,3 +117,29 @@ def test_a_memory_brings_a_hyperparameter_of_its_own(batch: MoleculeBatch) -> No
 def test_settings_without_a_logarithm_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=f"learner.{name}"):
         ADKFConfig(**{name: 0.0})
+
+
+def test_values_have_scikit_learns_posterior_and_bounds_move_it(batch: MoleculeBatch) -> None:
+    learner = ADKF(TINY, ADKFConfig(tanimoto=1e-12)).eval()
+    support, query = embedded(learner, batch, 0, 13), embedded(learner, batch, 13, 40)
+    values, measured = torch.linspace(4, 9, 13).sin() + 6, torch.zeros(13, dtype=torch.int8)
+    with torch.no_grad():
+        head = learner.fit_value_head(support, values, measured)
+        prediction = head(query)
+    length, noise, learned, _ = head.process.now.hyperparameters.exp().tolist()
+    kernel = ConstantKernel(learned) * Matern(length, nu=2.5)
+    process = GaussianProcessRegressor(kernel, alpha=noise + 1e-4, optimizer=None)
+    mean, deviation = values.mean().item(), values.std().item()
+    process.fit(support.vectors.numpy(), ((values - mean) / deviation).numpy())
+    expected, spread = process.predict(query.vectors.numpy(), return_std=True)
+    np.testing.assert_allclose(prediction.mean, mean + deviation * expected, atol=1e-4)
+    total = deviation * np.sqrt(spread**2 + noise + 1e-4)
+    np.testing.assert_allclose(prediction.deviation, total, atol=1e-4)
+
+    # The last is higher than its figure says: so is what is like it.
+    bounded = measured.clone()
+    bounded[-1] = 1
+    with torch.no_grad():
+        raised = learner.fit_value_head(support, values, bounded)(support)
+        as_point = learner.fit_value_head(support, values, measured)(support)
+    assert raised.mean[-1] > as_point.mean[-1]

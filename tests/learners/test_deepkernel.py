@@ -13,7 +13,6 @@ from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
 from molmeta.learners.deepkernel import DeepKernel, DeepKernelConfig
-from molmeta.learners.memory import CompoundMemory
 
 TINY = EncoderConfig(graph_width=8, graph_layers=1, hidden=16, dim=8)
 LABELS = torch.tensor([1.0, 0.0] * 6)
@@ -64,25 +63,6 @@ def test_a_weight_of_zero_leaves_its_kernel_out(batch: MoleculeBatch) -> None:
     assert not {"linear", "rbf"} & set(learner.settings)
 
 
-def test_settings_follow_the_size_of_the_support_and_what_is_known_of_it(
-    batch: MoleculeBatch,
-) -> None:
-    learner = DeepKernel(TINY, DeepKernelConfig(noise=0.2))
-    learner.memory = CompoundMemory(
-        keys=batch.keys[:4].sort().values,
-        offsets=torch.tensor([0, 0, 0, 0, 0]),
-        assays=torch.tensor([], dtype=torch.int32),
-        values=torch.tensor([], dtype=torch.float16),
-    )
-    support = batch.gather(torch.arange(8))
-    expected = torch.tensor([1.0, -math.log(4), 0.5], dtype=torch.float64)
-    torch.testing.assert_close(learner.situation(support), expected)
-    with torch.no_grad():
-        learner.settings["noise"][1:] = torch.tensor([0.5, 2.0])
-        noise = learner.settings_for(support, learner.settings)["noise"]
-    assert noise.item() == pytest.approx(0.2 * 0.25**0.5 * math.exp(1.0))
-
-
 @pytest.mark.parametrize(
     "settings", [{"rbf": -1.0}, {"linear": 0.0, "rbf": 0.0, "tanimoto": 0.0}, {"noise": 0.0}]
 )
@@ -100,15 +80,20 @@ def test_the_posterior_of_values_equals_scikit_learns(batch: MoleculeBatch) -> N
         level = learner.value_settings["level"][0].exp().item()
         head = learner.fit_value_head(support, values, torch.zeros(12, dtype=torch.int8))
         prediction = head(query)
+        noise, width = head.process.noise.item(), 1.7
+        learner.value_settings["width"][0] = math.log(width)
+        wider = learner.fit_value_head(support, values, torch.zeros(12, dtype=torch.int8))(query)
 
     kernel = ConstantKernel(0.5) * DotProduct(1e-9) + ConstantKernel(0.7) * RBF(0.7)
-    process = GaussianProcessRegressor(kernel + ConstantKernel(level), alpha=0.2, optimizer=None)
+    process = GaussianProcessRegressor(kernel + ConstantKernel(level), alpha=noise, optimizer=None)
     mean, deviation = values.mean().item(), values.std().item()
     process.fit(support.vectors.numpy(), ((values - mean) / deviation).numpy())
     expected, spread = process.predict(query.vectors.numpy(), return_std=True)
     np.testing.assert_allclose(prediction.mean, mean + deviation * expected, atol=1e-5)
-    measured = deviation * np.sqrt(spread**2 + 0.2)
+    measured = deviation * np.sqrt(spread**2 + noise)
     np.testing.assert_allclose(prediction.deviation, measured, atol=1e-5)
+    np.testing.assert_allclose(wider.deviation, width**0.5 * measured, atol=1e-5)
+    assert torch.equal(wider.mean, prediction.mean)
 
 
 def test_settings_of_values_and_of_classes_are_apart(batch: MoleculeBatch) -> None:

@@ -13,6 +13,7 @@ from molmeta.chem.intake import Molecule, read_smiles
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.resemblance import Resemblance
 
+ONE = torch.tensor(1.0)
 SMILES = ("CCO", "CCN", "c1ccccc1O", "CC(=O)O")
 
 
@@ -44,19 +45,20 @@ def memory() -> CompoundMemory:
 
 
 def test_assays_that_know_no_support_compound_stay_silent(memory: CompoundMemory) -> None:
-    like = Resemblance.of(memory, _batch("CCO", "CCN"), torch.tensor([1.0, -1.0]))
+    like = Resemblance.of(memory, _batch("CCO", "CCN"), torch.tensor([1.0, -1.0]), ONE, ONE)
     assert like.assays.tolist() == [0, 1]
     assert like.agreement.tolist() == [2.0, -2.0]
 
 
 def test_the_opinion_is_the_mean_grade_by_agreement(memory: CompoundMemory) -> None:
-    like = Resemblance.of(memory, _batch("CCO", "CCN"), torch.tensor([1.0, -1.0]))
-    opinion = like.opinion(_batch("c1ccccc1O", "CC(=O)O", "CCCC"), torch.tensor(0.5))
+    targets, sharpness, strength = torch.tensor([1.0, -1.0]), torch.tensor(0.5), torch.tensor(3.0)
+    like = Resemblance.of(memory, _batch("CCO", "CCN"), targets, strength, sharpness)
+    opinion = like.opinion(_batch("c1ccccc1O", "CC(=O)O", "CCCC"))
     share = math.exp(1) / (math.exp(1) + math.exp(-1))
-    expected = (share - (1 - share)) / 1.3
+    expected = 3 * (share - (1 - share)) / 1.3
     torch.testing.assert_close(opinion, torch.tensor([expected, -expected, 0.0]).double())
 
 
 def test_a_support_of_strangers_has_no_opinion(memory: CompoundMemory) -> None:
-    like = Resemblance.of(memory, _batch("CCCC", "CCCCC"), torch.tensor([1.0, -1.0]))
-    assert not like.opinion(_batch(*SMILES), torch.tensor(1.0)).any()
+    like = Resemblance.of(memory, _batch("CCCC", "CCCCC"), torch.tensor([1.0, -1.0]), ONE, ONE)
+    assert not like.opinion(_batch(*SMILES)).any()

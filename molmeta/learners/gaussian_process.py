@@ -1,0 +1,155 @@
+"""Gaussian processes on several kernels: what they say of molecules once they have a support."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from molmeta.chem.batch import MoleculeBatch
+from molmeta.learners.base import Embedded, Prediction
+from molmeta.learners.parts import AVERAGE, RECORD, RESEMBLANCE, Joint, Parts
+from molmeta.learners.resemblance import Resemblance
+from molmeta.learners.tobit import Posterior
+from molmeta.learners.values import Standard, ValueHeadLearner, ValuePrediction
+
+Now = TypeVar("Now")
+"""What sets the kernels of one support."""
+
+
+class KernelLearner(ValueHeadLearner, Generic[Now]):
+    """A learner whose head is a Gaussian process with a sum of kernels and a prior mean."""
+
+    # The solve amplifies rounding: in float32 a score would depend on the batch it came in.
+    in_double = True
+    only_products = True
+    uses_memory = True
+
+    @abstractmethod
+    def kernels(self, support: Embedded, other: Embedded, now: Now) -> dict[str, Tensor]:
+        """Kernels between support and other molecules by what they compare: [n_support, n] each."""
+
+    @abstractmethod
+    def own_kernel(self, molecules: MoleculeBatch, now: Now) -> Tensor:
+        """Kernel between each molecule and itself: [n], or [] where it is the same for all."""
+
+    @abstractmethod
+    def memory_factor(self, now: Now) -> Tensor:
+        """From a known compound's mean grade to its prior mean: []."""
+
+    def kernel(self, support: Embedded, other: Embedded, now: Now) -> Tensor:
+        """The sum of the kernels: [n_support, n]."""
+        return reduce(torch.add, self.kernels(support, other, now).values())
+
+    def prior_mean(self, molecules: MoleculeBatch, now: Now) -> Tensor:
+        """What is expected of each molecule before any support, next to the support's mean: [n]."""
+        if self.memory is None:
+            return torch.zeros(len(molecules), dtype=torch.float64, device=molecules.device)
+        return self.memory_factor(now) * self.memory.mean(molecules)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The Gaussian process given a support, on the scale of its targets."""
+
+    learner: KernelLearner[Any]
+    support: Embedded
+    now: Any
+    """The learner's own settings of the kernels."""
+    posterior: Posterior
+    noise: Tensor
+    """[], variance of a measurement."""
+    average: Tensor
+    """[], what is expected of a molecule of which nothing is known."""
+    level: Tensor
+    """[], the constant in the kernel."""
+    alike: Resemblance | None
+    """What the assays that the support resembles add, where the learner asks them."""
+
+    def moments(self, query: Embedded) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each molecule: [n] each."""
+        cross = self.level + self.learner.kernel(self.support, query, self.now)
+        own = self.level + self.learner.own_kernel(query.molecules, self.now)
+        mean, variance = self.posterior.moments(cross, own)
+        return mean + torch.stack([*self.base(query.molecules).values()]).sum(0), variance
+
+    def base(self, molecules: MoleculeBatch) -> dict[str, Tensor]:
+        """What the mean is without the support compounds' own pull: name -> [n]."""
+        record = self.learner.prior_mean(molecules, self.now)
+        base = {AVERAGE: self.average.expand(len(molecules)), RECORD: record}
+        if self.alike is not None:
+            base[RESEMBLANCE] = self.alike.opinion(molecules)
+        return base
+
+    def parts(self, query: Embedded) -> Parts:
+        """What adds up to the mean; what the level brings is the same for every molecule."""
+        base = self.base(query.molecules)
+        weights = self.posterior.weights
+        base[AVERAGE] = base[AVERAGE] + self.level * weights.sum()
+        kernels = self.learner.kernels(self.support, query, self.now)
+        return Parts(base, {name: weights[:, None] * kernels[name] for name in kernels})
+
+    def joint(self, query: Embedded) -> Joint:
+        """The belief about all molecules at once (Rasmussen & Williams 2006, eq. 2.24)."""
+        mean, _ = self.moments(query)
+        cross = self.level + self.learner.kernel(self.support, query, self.now)
+        prior = self.level + self.learner.kernel(query, query, self.now)
+        return Joint(mean, self.posterior.covariance(cross, prior), self.noise)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassHead:
+    """What a process on the labels -1 and 1 says of classes."""
+
+    process: Process
+
+    @abstractmethod
+    def scale(self, variance: Tensor) -> Tensor:
+        """From the process's mean at molecules of `variance` [n] to their log odds: [n]."""
+
+    def __call__(self, query: Embedded) -> Prediction:
+        """The log odds of each molecule, and their standard deviation."""
+        f, variance = self.process.moments(query)
+        scale = self.scale(variance)
+        return Prediction((scale * f).float(), (scale * variance.sqrt()).float())
+
+    def parts(self, query: Embedded) -> Parts:
+        """What adds up to the log odds."""
+        _, variance = self.process.moments(query)
+        return self.process.parts(query).scaled(self.scale(variance))
+
+    def joint(self, query: Embedded) -> Joint:
+        """The belief about all molecules at once, on the scale of the labels -1 and 1."""
+        return self.process.joint(query)
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesHead:
+    """What a process on standardised values says of values."""
+
+    process: Process
+    standard: Standard
+    width: Tensor
+    """[], factor on every variance: what smooths the mean best is not what covers best."""
+
+    def __call__(self, query: Embedded) -> ValuePrediction:
+        """The value expected of each molecule, and the deviation of a measurement."""
+        mean, variance = self.process.moments(query)
+        return self.standard.restored(mean, self.width * (variance + self.process.noise))
+
+    def parts(self, query: Embedded) -> Parts:
+        """What adds up to the value."""
+        parts = self.process.parts(query).scaled(self.standard.deviation)
+        return Parts(
+            {**parts.base, AVERAGE: self.standard.mean + parts.base[AVERAGE]}, parts.support
+        )
+
+    def joint(self, query: Embedded) -> Joint:
+        """The belief about all molecules at once, in the unit of the support."""
+        joint, variance = self.process.joint(query), self.width * self.standard.deviation.square()
+        mean = self.standard.mean + self.standard.deviation * joint.mean
+        return Joint(mean, variance * joint.covariance, variance * joint.noise)

@@ -1,0 +1,48 @@
+"""Settings follow the size of a support, and what a memory knows of it."""
+
+import math
+
+import pytest
+import torch
+
+from molmeta.chem.batch import MoleculeBatch
+from molmeta.learners.memory import CompoundMemory
+from molmeta.learners.situation import settings_in, situation, situational
+
+
+@pytest.fixture
+def support(batch: MoleculeBatch) -> MoleculeBatch:
+    return batch.gather(torch.arange(8))
+
+
+def test_without_a_memory_the_situation_is_the_size(support: MoleculeBatch) -> None:
+    assert situation(support, None).tolist() == pytest.approx([1, -math.log(4), 0, 0, 1])
+
+
+def test_with_a_memory_it_tells_how_much_and_how_well_the_support_is_known(
+    support: MoleculeBatch,
+) -> None:
+    memory = CompoundMemory(
+        keys=support.keys[:4].sort().values,
+        offsets=torch.tensor([0, 2, 4, 6, 8]),
+        assays=torch.tensor([0, 1] * 4, dtype=torch.int32),
+        values=torch.ones(8, dtype=torch.float16),
+    )
+    depth = math.log(3) / math.log(300) / 2
+    expected = [1, -math.log(4), 0.5, depth, 0]
+    assert situation(support, memory).tolist() == pytest.approx(expected)
+
+
+def test_a_setting_starts_alike_in_every_situation() -> None:
+    settings = situational({"noise": 0.2})
+    here = torch.tensor([1.0, 2.0, 0.3, 0.1, 0.0], dtype=torch.float64)
+    assert settings_in(here, settings)["noise"].item() == pytest.approx(0.2)
+
+
+def test_its_coefficients_act_on_its_logarithm() -> None:
+    settings = situational({"noise": 0.2})
+    with torch.no_grad():
+        settings["noise"][1:] = torch.tensor([0.5, 2.0, 0.0, 7.0])
+    here = torch.tensor([1.0, -math.log(4), 0.5, 0.3, 0.0], dtype=torch.float64)
+    expected = 0.2 * 0.25**0.5 * math.exp(1.0)
+    assert settings_in(here, settings)["noise"].item() == pytest.approx(expected)
