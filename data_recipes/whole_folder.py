@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from data_recipes.lock import locked
-from molmeta.assays.outputs import sync_folder
 from molmeta.errors import OutputError
+from molmeta.whole_file import sync_folder
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def whole_folder(out: Path, *, overwrite: bool) -> Iterator[Path]:
     """A folder to write to, which becomes `out` on leaving without an error.
 
     Args:
-        out: may not exist, save empty.
+        out: may not exist, save empty; folders on the way to it are made.
         overwrite: whether a folder that a recipe made may be replaced at the end.
 
     Raises:
@@ -32,7 +32,7 @@ def whole_folder(out: Path, *, overwrite: bool) -> Iterator[Path]:
     final = out.resolve()
     partial = final.with_name(f".{final.name}.building")
     with _told(out):
-        partial.mkdir(exist_ok=True)
+        partial.mkdir(parents=True, exist_ok=True)
     with locked(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW):
         try:
             with _told(out):
