@@ -14,22 +14,30 @@ from molmeta.chem.vocabulary import MAX_CHARGE
 _LARGE_RING = 10
 
 
-def quantum_numbers(graphs: Graphs) -> NDArray[np.int16]:
+def quantum_numbers(graphs: Graphs, masked: NDArray[np.bool_] | None = None) -> NDArray[np.int16]:
     """The quantum numbers of Nguyen et al. 2009 (doi:10.1002/cmdc.200900317): [n, 42].
 
     Departures, all RDKit's: of aromatic bonds half count as double; every oxygen accepts hydrogen
     bonds, and every nitrogen of fewer than four neighbours.
+
+    Args:
+        graphs: of any molecules.
+        masked: [n_atoms]; not counted are these atoms, and bonds and rings that one of them is in.
+            What the others are, such as in a ring, they stay. None for no atom.
     """
     n = len(graphs.n_atoms)
     of_atom = graphs.molecule_of_atom
-    of_bond = of_atom[graphs.bonds[:, 0]]
-    of_ring = of_atom[graphs.ring_atoms[graphs.ring_sizes.cumsum() - graphs.ring_sizes]]
+    if masked is not None:
+        of_atom = np.where(masked, n, of_atom)  # to a molecule of their own, cut off below
+    of_bond = np.maximum(*of_atom[graphs.bonds].T)
+    ring_starts = graphs.ring_sizes.cumsum() - graphs.ring_sizes
+    of_ring = np.maximum.reduceat(of_atom[graphs.ring_atoms], ring_starts)
 
     def count(owners: NDArray[np.int64], which: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return np.bincount(owners[which], minlength=n)
+        return np.bincount(owners[which], minlength=n)[:n]
 
     def total(values: NDArray[np.uint8]) -> NDArray[np.int64]:
-        return np.bincount(of_atom, values, minlength=n).astype(np.int64)
+        return np.bincount(of_atom, values, minlength=n)[:n].astype(np.int64)
 
     element, degree, hydrogens = (
         graphs.atoms[:, COLUMN[name]] for name in ("element", "degree", "hydrogens")

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from molmeta.chem.batch import MoleculeBatch, concatenate
 from molmeta.chem.features import featurize
 from molmeta.chem.fingerprints import ecfp_environments
+from molmeta.chem.graphs import graphs_of
 from molmeta.chem.intake import Molecule
+from molmeta.chem.quantum_numbers import quantum_numbers
 
 _MOST = 255
 """Of a count, as in `ecfp_counts`."""
@@ -21,21 +24,24 @@ def masked(molecule: Molecule, masks: Sequence[Iterable[int]]) -> MoleculeBatch:
     """The molecule once for each mask, without what the atoms in it say: [len(masks)].
 
     The graph loses the atoms and their bonds, the fingerprint every environment that holds one of
-    them. Other atoms and environments stay as they are, as if the masked ones were there but not
-    looked at; so do the descriptors, which belong to no atom.
+    them, the quantum numbers every atom, bond and ring. All others stay as they are, as if the
+    masked atoms were there but not looked at.
 
     Args:
         molecule: of the intake.
         masks: atoms of `molecule.mol`; of all atoms too.
     """
     whole = featurize([molecule])
-    places = {atom: place for place, atom in enumerate(molecule.atom_order)}
     environments = ecfp_environments(molecule.mol)
+    sets = [frozenset(mask) for mask in masks]
+    hidden = np.array([[atom in mask for atom in molecule.atom_order] for mask in sets], dtype=bool)
+    numbers = quantum_numbers(graphs_of([molecule] * len(sets)), hidden.ravel())
     parts = []
-    for mask in map(frozenset, masks):
-        kept = torch.tensor(sorted(p for a, p in places.items() if a not in mask)).long()
+    for i, mask in enumerate(sets):
+        kept = torch.from_numpy(np.flatnonzero(~hidden[i]))
         counts = Counter(bit for bit, atoms in environments if not atoms & mask)
-        parts.append(_without(whole, kept, counts))
+        part = _without(whole, kept, counts)
+        parts.append(replace(part, descriptors=torch.from_numpy(numbers[i : i + 1])))
     return concatenate(parts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from molmeta.assays.task import LabeledMolecules
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.similarity import tanimoto
 from molmeta.errors import SupportError
+from molmeta.learners.parts import AVERAGE, METRIC, RECORD, RESEMBLANCE
 from molmeta.target import TargetModel
 
 
@@ -25,6 +27,15 @@ class Method(StrEnum):
     """The answer minus that of the model adapted without the compound; they add up to nothing."""
     NEAREST = "nearest"
     """From actives alone: the answer is the similarity to the nearest, and all of it is its."""
+
+
+MEANING: Final = {
+    AVERAGE: "what any compound gets, from your support",
+    RECORD: "what public assays said of this very compound",
+    RESEMBLANCE: "what those of them said that agree with yours",
+    METRIC: "one class is spread more widely than the other",
+}
+"""Name of a part that no single support compound brings -> what it is, in 48 characters at most."""
 
 
 @dataclass(frozen=True, slots=True)

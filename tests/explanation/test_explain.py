@@ -12,7 +12,7 @@ from molmeta.chem.features import featurize
 from molmeta.chem.intake import Molecule, Status, read_smiles
 from molmeta.errors import InputError
 from molmeta.explanation.explain import explain
-from molmeta.explanation.support import Method, support_shares
+from molmeta.explanation.support import MEANING, Method, support_shares
 from molmeta.target import TargetModel, adapt_target
 from tests.tiny_model import (
     ACTIVES,
@@ -43,6 +43,7 @@ def test_base_and_shares_add_up_to_the_log_odds(name: str) -> None:
     for one in explain(target, [LIKE_ACTIVES, LIKE_INACTIVES], atoms=False):
         assert one.method == Method.EXACT
         assert one.total == pytest.approx(one.scored.logit, abs=1e-5)
+        assert one.base.keys() <= MEANING.keys()
         assert len(one.support) == len(SUPPORT)
         for share in one.support:
             assert sum(share.by_kernel.values()) == pytest.approx(share.share, abs=1e-9)

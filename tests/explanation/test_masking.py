@@ -48,13 +48,43 @@ def test_a_masked_atom_takes_its_bonds_and_environments_with_it() -> None:
     without = masked(molecule, [[oxygen]])
     assert len(without.atoms) == len(whole.atoms) - 1
     assert len(without.bonds) == len(whole.bonds) - 1
-    assert torch.equal(without.descriptors, whole.descriptors)
     assert int(without.ecfp_counts.sum()) < int(whole.ecfp_counts.sum())
     # What is left of the ring looks as in the whole molecule: the carbon keeps its degree of 3.
     rows = {tuple(row) for row in whole.atoms.tolist()}
     assert {tuple(row) for row in without.atoms.tolist()} < rows
     kept = [atoms for _, atoms in ecfp_environments(molecule.mol) if oxygen not in atoms]
     assert int(without.ecfp_counts.sum()) == len(kept)
+
+
+def test_the_quantum_numbers_of_what_is_left_by_hand() -> None:
+    molecule = read("CC(=O)Nc1ccc(F)cc1")
+    symbols = [atom.GetSymbol() for atom in molecule.mol.GetAtoms()]
+    (whole,) = featurize([molecule]).descriptors.tolist()
+    fluorine, nitrogen = (
+        {place: all_ - left for place, (all_, left) in enumerate(zip(whole, row, strict=True))}
+        for row in masked(molecule, [[symbols.index(x)] for x in "FN"]).descriptors.tolist()
+    )
+    # An atom, heavy, of one neighbour, on a single bond outside rings.
+    assert {k: n for k, n in fluorine.items() if n} == {1: 1, 11: 1, 12: 1, 25: 1}
+    # Outside rings, heavy, of two neighbours, on two single bonds one of which turns; an acceptor
+    # and a donor of one hydrogen bond.
+    lost = {7: 1, 11: 1, 12: 2, 18: 1, 19: 1, 20: 1, 21: 1, 22: 1, 26: 1}
+    assert {k: n for k, n in nitrogen.items() if n} == lost
+
+
+def test_a_ring_goes_with_one_of_its_atoms_and_the_others_stay_in_a_ring() -> None:
+    naphthalene = read("c1ccc2ccccc2c1")
+    carbons = list(naphthalene.mol.GetAtoms())
+    fused = [atom.GetIdx() for atom in carbons if atom.GetDegree() == 3]
+    outer = next(atom.GetIdx() for atom in carbons if atom.GetDegree() == 2)
+    found = masked(naphthalene, [[], [outer], fused]).descriptors
+    bonds, in_ring, of_six, of_both = (
+        found[:, columns].sum(1).tolist() for columns in ([15, 16], [29, 30, 31], [35], [40, 41])
+    )
+    assert bonds == [11, 9, 6]
+    assert in_ring == [10, 9, 8]
+    assert of_six == [2, 1, 0]
+    assert of_both == [3, 3, 0]
 
 
 def test_bonds_run_between_the_atoms_that_are_left() -> None:
