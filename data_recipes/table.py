@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from molmeta_cli.adaptation import ENCODING_FLAG
+from molmeta_cli.flags import ENCODING_FLAG
 
 from data_recipes.assay_cells import (
     NOT_UNDERSTOOD,

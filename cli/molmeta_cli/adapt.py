@@ -9,16 +9,15 @@ from typing import Unpack
 import click
 
 from molmeta.errors import OutputError
-from molmeta_cli.adaptation import (
-    ENCODING_FLAG,
-    SupportFlags,
-    adapt_to_support,
-    model_flags,
-    prepare_device,
-    support_flags,
-    tell_about,
-)
+from molmeta_cli.adaptation import adapt_to_support, prepare_device
 from molmeta_cli.console import tell
+from molmeta_cli.flags import (
+    ENCODING_FLAG,
+    OVERWRITE_FLAG,
+    AdaptFlags,
+    model_flags,
+    support_flags,
+)
 
 
 @click.command(
@@ -33,36 +32,19 @@ from molmeta_cli.console import tell
     help="The new model file.",
 )
 @ENCODING_FLAG
-@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+@OVERWRITE_FLAG
 @model_flags
-def command(
-    output: Path,
-    encoding: str | None,
-    overwrite: bool,
-    device: str,
-    threads: int,
-    quiet: bool,
-    memory: bool,
-    **support: Unpack[SupportFlags],
-) -> None:
+def command(output: Path, overwrite: bool, **flags: Unpack[AdaptFlags]) -> None:
     """Adapt the model to your target once, for many calls of molmeta predict --model.
 
     The file holds the structures and the classes or values of the support compounds: it is as
     confidential as they are.
     """
-    if support["support"] is None:
+    if flags["support"] is None:
         raise click.UsageError("Say what you have measured: --support FILE.")
-    if output.exists() and os.path.samefile(output, support["support"]):
+    if output.exists() and os.path.samefile(output, flags["support"]):
         raise OutputError(f"{output} is the support file; write the model to another.")
-    target = adapt_to_support(
-        support,
-        encoding=encoding,
-        allow_tiny=False,
-        memory=memory,
-        device=prepare_device(device, threads),
-        quiet=quiet,
-    )
-    tell_about(target, quiet)
+    target = adapt_to_support(flags, prepare_device(flags["device"], flags["threads"]))
     target.save(output, overwrite=overwrite)
-    tell(f"Use it with: molmeta predict --model {output} --input library.csv", quiet)
+    tell(f"Use it with: molmeta predict --model {output} --input library.csv", flags["quiet"])
     click.echo(str(output))

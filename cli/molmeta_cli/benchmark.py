@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from molmeta_cli.adaptation import prepare_device
+from molmeta_cli.flags import training_flags
+
 
 @click.command(
     epilog="\b\nExample: molmeta benchmark --assays valid.parquet --protocol fsmol "
@@ -87,10 +90,7 @@ import click
 @click.option(
     "--predictions", is_flag=True, help="Keep every prediction in predictions.parquet of --output."
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option(
-    "--threads", type=click.IntRange(min=1), help="CPU threads; torch's choice if not given."
-)
+@training_flags
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -117,10 +117,7 @@ def command(
     workers: int,
 ) -> None:
     """Print the mean ΔAUPRC (or R²) ± its standard error over assays, at each support size."""
-    import torch
-
     from molmeta.checkpoint import shipped_model_path
-    from molmeta.device import pick_device
     from molmeta.errors import ConfigError
     from molmeta.evaluation.benchmark import load_methods, run_benchmark
     from molmeta.evaluation.protocol import SUPPORT_SIZES
@@ -128,9 +125,7 @@ def command(
 
     if predictions and output is None:
         raise ConfigError("--predictions needs the folder to keep them in: add --output.")
-    chosen = pick_device(device)
-    if threads:
-        torch.set_num_threads(threads)
+    chosen = prepare_device(device, threads)
     # By its whole path: every run calls its model model.molmeta.
     named = {str(path): path for path in models}
     if not models and not baselines:

@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from molmeta_cli.adaptation import (
-    ENCODING_FLAG,
-    SupportFlags,
-    adapt_to_support,
-    model_flags,
-    prepare_device,
-    support_flags,
-    tell_about,
-)
+from molmeta_cli.adaptation import adapt_to_support, prepare_device
 from molmeta_cli.console import TerminalTable
+from molmeta_cli.flags import ENCODING_FLAG, AdaptFlags, model_flags, support_flags
 
 if TYPE_CHECKING:
     from molmeta.evaluation.check import SelfCheck
@@ -28,15 +21,7 @@ if TYPE_CHECKING:
 @ENCODING_FLAG
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON, for programs.")
 @model_flags
-def command(
-    encoding: str | None,
-    as_json: bool,
-    device: str,
-    threads: int,
-    quiet: bool,
-    memory: bool,
-    **support: Unpack[SupportFlags],
-) -> None:
+def command(as_json: bool, **flags: Unpack[AdaptFlags]) -> None:
     """Say whether to use the model for your target: hold your own compounds out, and compare.
 
     Parts of --support are held out in turn and judged by the model adapted to the rest, and by
@@ -47,21 +32,13 @@ def command(
     The verdict: "do not use" where the model may be no better than chance, "no better than
     similarity search" where a simple method ranks better, else "use it".
     """
-    if support["support"] is None:
+    if flags["support"] is None:
         raise click.UsageError("Say what you have measured: --support FILE.")
-    if support["values"]:
+    if flags["values"]:
         raise click.UsageError(
             "A check judges classes, not --values: give --threshold and --active instead."
         )
-    target = adapt_to_support(
-        support,
-        encoding=encoding,
-        allow_tiny=False,
-        memory=memory,
-        device=prepare_device(device, threads),
-        quiet=quiet,
-    )
-    tell_about(target, quiet)
+    target = adapt_to_support(flags, prepare_device(flags["device"], flags["threads"]))
     from molmeta.evaluation.check import check_target
 
     check = check_target(target)

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Final, Unpack
 
 import click
 
-from molmeta_cli.adaptation import (
-    ENCODING_FLAG,
-    TARGET_FLAG,
-    SupportFlags,
-    check_target_flags,
-    model_flags,
-    open_target,
-    prepare_device,
-    support_flags,
-)
+from molmeta_cli.adaptation import check_target_flags, files_read, open_target, prepare_device
 from molmeta_cli.console import TerminalTable, counted
+from molmeta_cli.flags import (
+    ENCODING_FLAG,
+    OVERWRITE_FLAG,
+    TargetFlags,
+    model_flags,
+    smiles_flag,
+    target_flags,
+)
 
 if TYPE_CHECKING:
     from molmeta.explanation.explain import Explanation, SupportShare
@@ -37,20 +36,16 @@ _METHODS: Final = {
 
 
 @click.command(epilog='\b\nExample: molmeta explain --support my_assay.csv --smiles "CCOc1ccccc1"')
-@support_flags
-@TARGET_FLAG
-@click.option("--smiles", multiple=True, required=True, metavar="TEXT", help="A compound.")
+@target_flags
+@smiles_flag(required=True)
 @ENCODING_FLAG
-@click.option(
-    "--allow-tiny", is_flag=True, help="With actives alone, rank by similarity to them instead."
-)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="All of it as .json, or one compound drawn as .svg, its atoms coloured.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+@OVERWRITE_FLAG
 @click.option(
     "--top",
     type=click.IntRange(min=1),
@@ -61,18 +56,11 @@ _METHODS: Final = {
 )
 @model_flags
 def command(
-    model: Path | None,
     smiles: tuple[str, ...],
-    encoding: str | None,
-    allow_tiny: bool,
     output: Path | None,
     overwrite: bool,
     top: int,
-    device: str,
-    threads: int,
-    quiet: bool,
-    memory: bool,
-    **support: Unpack[SupportFlags],
+    **flags: Unpack[TargetFlags],
 ) -> None:
     """Say why a compound has its score.
 
@@ -83,21 +71,13 @@ def command(
     The drawing colours the atoms: blue raises the score, orange lowers it. It is of the model
     without its compound memory, which knows whole compounds and nothing of atoms.
     """
-    check_target_flags(model, support)
+    check_target_flags(flags)
     _check_output(output, len(smiles))
-    device = prepare_device(device, threads)
+    device = prepare_device(flags["device"], flags["threads"])
     from molmeta.assays.outputs import write_whole
     from molmeta.explanation.explain import explain
 
-    target = open_target(
-        model,
-        support,
-        encoding=encoding,
-        allow_tiny=allow_tiny,
-        memory=memory,
-        device=device,
-        quiet=quiet,
-    )
+    target = open_target(flags, device)
     explanations = explain(target, smiles, atoms=output is not None)
     if output is None:
         for place, explanation in enumerate(explanations):
@@ -109,8 +89,7 @@ def command(
     else:
         documents = [explanation.document() for explanation in explanations]
         text = json.dumps(documents, indent=2, allow_nan=False)
-    reads = [path for path in (support["support"], model) if path is not None]
-    write_whole(output, text + "\n", overwrite=overwrite, inputs=reads)
+    write_whole(output, text + "\n", overwrite=overwrite, inputs=files_read(flags))
 
 
 def _check_output(output: Path | None, n_compounds: int) -> None:
@@ -140,15 +119,17 @@ def _show(explanation: Explanation, target: TargetModel, top: int) -> None:
 
 
 def _show_sum(explanation: Explanation) -> None:
+    from molmeta.explanation.support import MEANING
+
     click.echo("")
-    table = TerminalTable(("part", "share"))
+    table = TerminalTable(("part", "share", "what it is"))
     for name, part in explanation.base.items():
-        table.write((name, f"{part:+.2f}"))
+        table.write((name, _signed(part), MEANING[name]))
     shares = [one.share for one in explanation.support]
     raising = sum(share > 0 for share in shares)
     name = f"{counted(len(shares), 'support compound')}, {raising} raising"
-    table.write((name, f"{sum(shares):+.2f}"))
-    table.write(("together", f"{explanation.total:+.2f}"))
+    table.write((name, _signed(sum(shares)), "what you measured, told below"))
+    table.write(("together", _signed(explanation.total), ""))
     table.finish()
 
 
@@ -167,23 +148,28 @@ def _show_support(explanation: Explanation, target: TargetModel, top: int) -> No
     names = list(explanation.support[0].by_kernel)
     table = TerminalTable(("support compound", "label", "similarity", "share", *names))
     for one in explanation.support[:top]:
-        parts = (f"{one.by_kernel[name]:+.2f}" for name in names)
+        parts = (_signed(one.by_kernel[name]) for name in names)
         table.write(
             (
                 one.smiles,
                 _label(one, target.predicts_values),
                 f"{one.similarity:.2f}",
-                f"{one.share:+.2f}" if math.isfinite(one.share) else "",
+                _signed(one.share) if math.isfinite(one.share) else "",
                 *parts,
             )
         )
     table.finish()
     rest = explanation.support[top:]
     if rest:
-        together = f", together {sum(one.share for one in rest):+.2f}" if names else ""
+        together = f", together {_signed(sum(one.share for one in rest))}" if names else ""
         click.echo(f"and {counted(len(rest), 'compound')} more{together}")
     assert explanation.method is not None
     click.echo(f"\n{_METHODS[explanation.method]}")
+
+
+def _signed(share: float) -> str:
+    """With two digits; what rounds to nothing has no minus."""
+    return f"{round(share, 2) + 0.0:+.2f}"
 
 
 def _label(one: SupportShare, values: bool) -> str:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 import click
 
-from molmeta_cli.adaptation import ENCODING_FLAG, prepare_device
+from molmeta_cli.adaptation import prepare_device
 from molmeta_cli.console import counted, progress_bar, tell
+from molmeta_cli.flags import (
+    DEVICE_FLAG,
+    QUIET_FLAG,
+    TableFlags,
+    check_timeout,
+    table_flags,
+    worker_flags,
+)
+from molmeta_cli.library import open_library
 
 
 @click.command(epilog="\b\nExample: molmeta index library.csv --output library.index")
@@ -26,29 +36,19 @@ from molmeta_cli.console import counted, progress_bar, tell
     help="Index for this model and its targets, instead of the one that is shipped.",
 )
 @click.option("--append", is_flag=True, help="Add the rows of LIBRARY to a finished index.")
-@click.option("--smiles-column", metavar="NAME", help="Where the library has its SMILES.")
-@click.option("--no-header", is_flag=True, help="The library's first line is a compound already.")
-@ENCODING_FLAG
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Processes that read and encode molecules.",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--quiet", is_flag=True, help="No notes and no progress; errors are still told.")
+@table_flags("library")
+@worker_flags
+@DEVICE_FLAG
+@QUIET_FLAG
 def command(
     library: str,
     output: Path,
     model: Path | None,
     append: bool,
-    smiles_column: str | None,
-    no_header: bool,
-    encoding: str | None,
     workers: int,
+    timeout: float | None,
     device: str,
-    quiet: bool,
+    **flags: Unpack[TableFlags],
 ) -> None:
     """Keep what the model needs of each molecule of LIBRARY: CSV, TSV, SMI, SDF or Parquet.
 
@@ -59,24 +59,29 @@ def command(
     The same command goes on after any interruption. Rows that are no molecules are listed in
     FOLDER/rejected.csv.
     """
-    device = prepare_device("cpu" if workers > 1 and device == "auto" else device, threads=1)
-    from molmeta.assays.tables import open_table
+    check_timeout(timeout, workers)
+    chosen = prepare_device("cpu" if workers > 1 and device == "auto" else device, threads=1)
     from molmeta.checkpoint import load_checkpoint, shipped_model_path
     from molmeta.index.building import REJECTED, build_index
     from molmeta.index.ranking import require_head_learner
+    from molmeta.screening.pool import TIMEOUT
 
-    checkpoint = load_checkpoint(model or shipped_model_path(), device=device, memory=False)
+    checkpoint = load_checkpoint(model or shipped_model_path(), device=chosen, memory=False)
     learner = require_head_learner(checkpoint.learner)
-    header = False if no_header else None
+    quiet = flags["quiet"]
     with (
-        open_table(library, smiles_column=smiles_column, header=header, encoding=encoding) as table,
+        open_library(library, flags, name="Library") as table,
         progress_bar(library, str(output), quiet, table.share_read) as progress,
     ):
         manifest = build_index(
-            output, table, learner, append=append, workers=workers, progress=progress
+            output,
+            table,
+            learner,
+            append=append,
+            workers=workers,
+            timeout=timeout or TIMEOUT,
+            progress=progress,
         )
-        for note in table.notes:
-            tell(f"Library: {note}", quiet)
     n_rejected = manifest.n_rows - manifest.n_molecules
     tell(f"{counted(manifest.n_rows, 'row')}, {n_rejected:,} of them no molecules.", quiet)
     if n_rejected:

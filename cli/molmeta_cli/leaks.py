@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from molmeta_cli.flags import FEATURISERS_FLAG
+
 
 @click.command(
     epilog="\b\nExample: molmeta leaks --assays train.parquet --assays valid.parquet "
@@ -26,7 +28,7 @@ import click
     multiple=True,
     help="A model; it keeps keys of the molecules it was trained on. May be repeated.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Processes that featurise; all cores.")
+@FEATURISERS_FLAG
 def command(assays: tuple[Path, ...], models: tuple[Path, ...], workers: int | None) -> None:
     """Print what each fold shares with each other one, and what each model has seen of it.
 

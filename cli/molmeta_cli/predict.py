@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import click
 from click.core import ParameterSource
 
-from molmeta_cli.adaptation import (
-    ENCODING_FLAG,
-    TARGET_FLAG,
-    SupportFlags,
-    check_target_flags,
-    model_flags,
-    open_target,
-    prepare_device,
-    support_flags,
-)
+from molmeta_cli.adaptation import check_target_flags, files_read, open_target, prepare_device
 from molmeta_cli.console import progress_bar, rows_out, tell, tell_summary
+from molmeta_cli.flags import (
+    ESCAPE_FLAG,
+    OVERWRITE_FLAG,
+    ROWS_FLAG,
+    LibraryFlags,
+    check_timeout,
+    input_flag,
+    model_flags,
+    smiles_flag,
+    table_flags,
+    target_flags,
+    worker_flags,
+)
+from molmeta_cli.library import open_rows, rows_form
 
 if TYPE_CHECKING:
-    from molmeta.assays.tables import Row
     from molmeta.screening.journal import Journal
     from molmeta.screening.library import ScoreChunks
     from molmeta.target import TargetModel
@@ -33,19 +37,9 @@ if TYPE_CHECKING:
 @click.command(
     epilog='\b\nExample: molmeta predict --support my_assay.csv --smiles "CC(=O)Nc1ccc(O)cc1"'
 )
-@support_flags
-@click.option(
-    "--allow-tiny", is_flag=True, help="With actives alone, rank by similarity to them instead."
-)
-@TARGET_FLAG
-@click.option("--smiles", multiple=True, metavar="TEXT", help="A compound; may be repeated.")
-@click.option(
-    "--input",
-    "input_path",
-    type=click.Path(),
-    metavar="FILE",
-    help="Compounds: CSV, TSV, SMI, SDF or Parquet, also packed with gzip or zstd; - for stdin.",
-)
+@target_flags
+@smiles_flag()
+@input_flag()
 @click.option(
     "--index",
     "index_path",
@@ -53,35 +47,11 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="A library that molmeta index has read; ranked on all cores, unless --threads are given.",
 )
-@click.option("--smiles-column", metavar="NAME", help="Where the input has its SMILES.")
-@click.option("--no-header", is_flag=True, help="The input's first line is a compound already.")
-@ENCODING_FLAG
-@click.option(
-    "--output",
-    type=click.Path(),
-    metavar="FILE",
-    help="CSV, TSV, SMI, SDF or Parquet, told from the name, also .gz or .zst. Default: a table on "
-    "a terminal, else CSV.",
-)
-@click.option(
-    "--escape-formulas",
-    is_flag=True,
-    help="In CSV and TSV, put ' before cells that a spreadsheet would run as formulas.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Processes that score. From 2 on, a molecule that ends one or hangs costs its row alone.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="With --workers: how long one molecule may take.  [default: 10]",
-)
+@table_flags("input")
+@ROWS_FLAG
+@ESCAPE_FLAG
+@OVERWRITE_FLAG
+@worker_flags
 @click.option(
     "--top",
     type=click.IntRange(min=1),
@@ -102,28 +72,17 @@ if TYPE_CHECKING:
 )
 @model_flags
 def command(
-    model: Path | None,
     smiles: tuple[str, ...],
     input_path: str | None,
     index_path: Path | None,
-    smiles_column: str | None,
-    no_header: bool,
-    encoding: str | None,
     output: str | None,
-    escape_formulas: bool,
-    overwrite: bool,
     workers: int,
     timeout: float | None,
     top: int | None,
     abstain: bool,
-    allow_tiny: bool,
-    device: str,
-    threads: int,
-    quiet: bool,
-    memory: bool,
     strict: bool,
     summary: Path | None,
-    **support: Unpack[SupportFlags],
+    **flags: Unpack[LibraryFlags],
 ) -> None:
     """Score compounds for your target, each row in its place.
 
@@ -146,62 +105,47 @@ def command(
     second. Of such a library the best K come out, with the columns that --input and --top would
     give.
     """
-    _check_flags(model, support, smiles, input_path, index_path)
-    if timeout is not None and workers == 1:
-        raise click.UsageError("--timeout needs --workers 2 or more: it ends a process.")
+    check_target_flags(flags, input_path)
+    if bool(smiles) + (input_path is not None) + (index_path is not None) != 1:
+        raise click.UsageError(
+            "Say what to score: --smiles TEXT, --input FILE or --index FOLDER; one of the three."
+        )
+    check_timeout(timeout, workers)
+    device, threads, quiet = flags["device"], flags["threads"], flags["quiet"]
     if index_path is not None:
         _check_index_flags(device, workers, abstain)
         device, rankers = "cpu", _threads_for_index(threads)
         threads = 1  # of torch: a ranker keeps a core busy by itself
-    device = prepare_device("cpu" if workers > 1 and device == "auto" else device, threads)
+    chosen = prepare_device("cpu" if workers > 1 and device == "auto" else device, threads)
     from molmeta.assays.outputs import check_place
     from molmeta.assays.tables import Table
     from molmeta.index.ranking import TOP, LibraryIndex, rank
     from molmeta.screening import NUMERIC, appended_columns, screen
     from molmeta.screening.provenance import account
 
-    reads = [path for path in (input_path, support["support"], model) if path is not None]
     if summary is not None:
-        check_place(summary, overwrite=overwrite, inputs=reads)
+        inputs = files_read(flags, input_path)
+        check_place(summary, overwrite=flags["overwrite"], inputs=inputs)
     journal = None
     with ExitStack() as stack:
-        how = {
-            "smiles_column": smiles_column,
-            "header": False if no_header else None,
-            "encoding": encoding,
-        }
         index = None if index_path is None else LibraryIndex(index_path)
         if index is None:
-            columns, place, rows = stack.enter_context(open_rows(smiles, input_path, how, quiet))
+            columns, place, rows = stack.enter_context(open_rows(smiles, input_path, flags))
         else:
             columns, place, rows = index.columns, index.manifest.smiles_column, ()
             top = top or TOP
-        target = open_target(
-            model,
-            support,
-            encoding=encoding,
-            allow_tiny=allow_tiny,
-            memory=memory,
-            device=device,
-            quiet=quiet,
-        )
+        target = open_target(flags, chosen)
         ranked, values = top is not None, target.predicts_values
         names = appended_columns(columns, ranked=ranked, values=values)
         companions: dict[Path, str] = {}
-        form: dict[str, Any] = {
-            "overwrite": overwrite,
-            "inputs": reads,
-            "numeric": [names[name] for name in NUMERIC if name in names],
-            "smiles_column": place,
-            "escape_formulas": escape_formulas,
-            "companions": companions,
-        }
+        form = rows_form(flags, names, NUMERIC, smiles_column=place, input_path=input_path)
+        form["companions"] = companions
         out = stack.enter_context(rows_out(output, (*columns, *names.values()), form))
         score_chunks = stack.enter_context(_scoring(target, workers, timeout))
         if output is not None and _is_file(output):
-            summary = summary or _account_path(Path(output), overwrite)
+            summary = summary or _account_path(Path(output), flags["overwrite"])
             if input_path not in (None, "-"):
-                journal = stack.enter_context(_journal(Path(output), target, overwrite, quiet))
+                journal = stack.enter_context(_journal(Path(output), target, flags))
                 score_chunks = journal.over(score_chunks)
         share_read = rows.share_read if isinstance(rows, Table) else None
         source = input_path if index_path is None else str(index_path)
@@ -229,22 +173,6 @@ def command(
         raise click.exceptions.Exit(7)
 
 
-def _check_flags(
-    model: Path | None,
-    support: SupportFlags,
-    smiles: Sequence[str],
-    input_path: str | None,
-    index_path: Path | None,
-) -> None:
-    check_target_flags(model, support)
-    if bool(smiles) + (input_path is not None) + (index_path is not None) != 1:
-        raise click.UsageError(
-            "Say what to score: --smiles TEXT, --input FILE or --index FOLDER; one of the three."
-        )
-    if input_path == "-" and support["support"] == "-":
-        raise click.UsageError("--input and --support cannot both be read from stdin.")
-
-
 def _check_index_flags(device: str, workers: int, abstain: bool) -> None:
     if device not in ("auto", "cpu"):
         raise click.UsageError("--index ranks on the CPU: leave --device out.")
@@ -261,27 +189,11 @@ def _threads_for_index(threads: int) -> int:
 
 
 @contextmanager
-def open_rows(
-    smiles: Sequence[str], path: str | None, how: dict[str, Any], quiet: bool
-) -> Iterator[tuple[Sequence[str], str, Iterable[Row]]]:
-    """The columns, which of them is the molecule, and the rows; `how` goes to `open_table`."""
-    from molmeta.assays.tables import Row, open_table
-
-    if path is None:
-        rows = [Row(i, text, (text,), None, i) for i, text in enumerate(smiles, 1)]
-        yield ("smiles",), "smiles", rows
-        return
-    with open_table(path, **how) as table:
-        yield table.columns, table.smiles_column, table
-        for note in table.notes:
-            tell(f"Input: {note}", quiet)
-
-
-@contextmanager
 def _scoring(target: TargetModel, workers: int, timeout: float | None) -> Iterator[ScoreChunks]:
     """Who computes the scores: this process, or several."""
     from molmeta.screening.library import in_process
-    from molmeta.screening.workers import TIMEOUT, Workers
+    from molmeta.screening.pool import TIMEOUT
+    from molmeta.screening.workers import Workers
 
     if workers == 1:
         yield in_process(target)
@@ -306,11 +218,12 @@ def _account_path(output: Path, overwrite: bool) -> Path:
 
 
 @contextmanager
-def _journal(output: Path, target: TargetModel, overwrite: bool, quiet: bool) -> Iterator[Journal]:
+def _journal(output: Path, target: TargetModel, flags: LibraryFlags) -> Iterator[Journal]:
     """The journal of the run, with a word on what it is good for."""
     from molmeta.screening.journal import Journal
 
-    with Journal(output, target, overwrite=overwrite) as journal:
+    quiet = flags["quiet"]
+    with Journal(output, target, overwrite=flags["overwrite"]) as journal:
         if journal.holds_rows:
             tell("An earlier run of this command was stopped: going on where it was.", quiet)
         try:

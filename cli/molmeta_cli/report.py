@@ -6,24 +6,30 @@ import shlex
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from molmeta_cli.adaptation import (
-    ENCODING_FLAG,
-    TARGET_FLAG,
-    SupportFlags,
     adapt_learner,
     check_target_flags,
-    model_flags,
+    files_read,
     prepare_device,
     read_support_file,
-    support_flags,
     tell_about,
 )
 from molmeta_cli.console import progress_bar, tell, tell_summary
-from molmeta_cli.predict import open_rows
+from molmeta_cli.flags import (
+    ESCAPE_FLAG,
+    OVERWRITE_FLAG,
+    LibraryFlags,
+    input_flag,
+    model_flags,
+    smiles_flag,
+    table_flags,
+    target_flags,
+)
+from molmeta_cli.library import open_rows, rows_form
 
 if TYPE_CHECKING:
     from molmeta.assays.measured_support import MeasuredSupport
@@ -34,22 +40,10 @@ if TYPE_CHECKING:
     epilog="\b\nExample: molmeta report --support my_assay.csv --input library.csv "
     "--output report.html"
 )
-@support_flags
-@click.option(
-    "--allow-tiny", is_flag=True, help="With actives alone, rank by similarity to them instead."
-)
-@TARGET_FLAG
-@click.option("--smiles", multiple=True, metavar="TEXT", help="A compound; may be repeated.")
-@click.option(
-    "--input",
-    "input_path",
-    type=click.Path(),
-    metavar="FILE",
-    help="Compounds: CSV, TSV, SMI, SDF or Parquet, also packed with gzip or zstd; - for stdin.",
-)
-@click.option("--smiles-column", metavar="NAME", help="Where the input has its SMILES.")
-@click.option("--no-header", is_flag=True, help="The input's first line is a compound already.")
-@ENCODING_FLAG
+@target_flags
+@smiles_flag()
+@input_flag()
+@table_flags("input")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -66,12 +60,8 @@ if TYPE_CHECKING:
     help="All rows in their order beside it, as molmeta predict writes them: .csv, .sdf, .tsv, "
     ".smi or .parquet; may be repeated.",
 )
-@click.option(
-    "--escape-formulas",
-    is_flag=True,
-    help="In CSV and TSV, put ' before cells that a spreadsheet would run as formulas.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace the outputs if they exist.")
+@ESCAPE_FLAG
+@OVERWRITE_FLAG
 @click.option(
     "--top",
     type=click.IntRange(min=1),
@@ -83,24 +73,13 @@ if TYPE_CHECKING:
 @click.option("--title", metavar="TEXT", help="What the target is called.  [default: the file]")
 @model_flags
 def command(
-    model: Path | None,
     smiles: tuple[str, ...],
     input_path: str | None,
-    smiles_column: str | None,
-    no_header: bool,
-    encoding: str | None,
     output: Path,
     tables: tuple[str, ...],
-    escape_formulas: bool,
-    overwrite: bool,
     top: int,
     title: str | None,
-    allow_tiny: bool,
-    device: str,
-    threads: int,
-    quiet: bool,
-    memory: bool,
-    **support: Unpack[SupportFlags],
+    **flags: Unpack[LibraryFlags],
 ) -> None:
     """Show the predictions for a library on one page, to read, to print and to send.
 
@@ -109,12 +88,11 @@ def command(
     model fared on your own compounds, what was done to your data, and where the model comes from.
     It opens without a network.
     """
-    check_target_flags(model, support)
+    check_target_flags(flags, input_path)
     if bool(smiles) == (input_path is not None):
         raise click.UsageError("Say what to score: --smiles TEXT or --input FILE; one of the two.")
-    if input_path == "-" and support["support"] == "-":
-        raise click.UsageError("--input and --support cannot both be read from stdin.")
-    device = prepare_device(device, threads)
+    quiet = flags["quiet"]
+    device = prepare_device(flags["device"], flags["threads"])
     from molmeta.assays.outputs import check_place, open_output
     from molmeta.assays.tables import Table
     from molmeta.checkpoint import shipped_model_path
@@ -129,35 +107,21 @@ def command(
     ask_for_page_libraries()
     files = {
         name: path
-        for name, path in (("support", support["support"]), ("library", input_path))
+        for name, path in (("support", flags["support"]), ("library", input_path))
         if path is not None
     }
-    reads: list[Path | str] = [*files.values(), *([] if model is None else [model])]
-    check_place(output, overwrite=overwrite, inputs=reads)
+    check_place(output, overwrite=flags["overwrite"], inputs=files_read(flags, input_path))
     with ExitStack() as stack:
-        how = {
-            "smiles_column": smiles_column,
-            "header": False if no_header else None,
-            "encoding": encoding,
-        }
-        columns, place, rows = stack.enter_context(open_rows(smiles, input_path, how, quiet))
+        columns, place, rows = stack.enter_context(open_rows(smiles, input_path, flags))
         measured: SupportSet | MeasuredSupport | None = None
-        if model is None:
-            measured = read_support_file(
-                support, encoding=encoding, allow_tiny=allow_tiny, quiet=quiet
-            )
-            target = adapt_learner(support, measured, memory=memory, device=device)
+        if flags["model"] is None:
+            measured = read_support_file(flags, allow_tiny=flags["allow_tiny"])
+            target = adapt_learner(flags, measured, device)
         else:
-            target = TargetModel.load(model, device=device, memory=memory)
+            target = TargetModel.load(flags["model"], device=device, memory=flags["memory"])
         tell_about(target, quiet)
         names = appended_columns(columns, ranked=False, values=target.predicts_values)
-        form: dict[str, Any] = {
-            "overwrite": overwrite,
-            "inputs": reads,
-            "numeric": [names[name] for name in NUMERIC if name in names],
-            "smiles_column": place,
-            "escape_formulas": escape_formulas,
-        }
+        form = rows_form(flags, names, NUMERIC, smiles_column=place, input_path=input_path)
         outputs = [
             stack.enter_context(open_output(path, (*columns, *names.values()), **form))
             for path in tables
@@ -173,7 +137,7 @@ def command(
             outputs=outputs,
             progress=progress,
         )
-        used = model or support["learner_model"] or shipped_model_path()
+        used = flags["model"] or flags["learner_model"] or shipped_model_path()
         write_report(
             output,
             target,
@@ -181,14 +145,14 @@ def command(
             support=measured,
             notes=rows.notes if isinstance(rows, Table) else (),
             made_from=MadeFrom(
-                title=title or Path(support["support"] or used).stem,
+                title=title or Path(flags["support"] or used).stem,
                 command=shlex.join(["molmeta", *sys.argv[1:]]),
                 model=used.name,
                 files=files,
             ),
-            overwrite=overwrite,
+            overwrite=flags["overwrite"],
         )
-        if support["data_report"] is not None:
-            write_data_report(support["data_report"], data_document(target, measured, library))
+        if flags["data_report"] is not None:
+            write_data_report(flags["data_report"], data_document(target, measured, library))
     tell_summary(library.summary, quiet)
     tell(f"{output}: {output.stat().st_size / 1e6:.1f} MB, to open in any browser.", quiet)

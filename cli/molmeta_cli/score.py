@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from molmeta_cli.adaptation import model_flags, prepare_device, tell_about
+from molmeta_cli.adaptation import prepare_device, tell_about
+from molmeta_cli.flags import model_flags
 
 if TYPE_CHECKING:
     from molmeta.target import TargetModel
@@ -49,10 +50,10 @@ def command(
     A batch ends with the input. To keep the model loaded between batches, end each with a line that
     holds a form feed (ASCII 12) alone, and read one line of JSON for each.
     """
-    device = prepare_device(device, threads)
+    chosen = prepare_device(device, threads)
     from molmeta.target import TargetModel
 
-    target = TargetModel.load(model, device=device, memory=memory)
+    target = TargetModel.load(model, device=chosen, memory=memory)
     tell_about(target, quiet)
     for batch in _batches(sys.stdin.buffer):
         answer = {"version": 1, "payload": {"predictions": _scores(target, batch)}}

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from molmeta.errors import ConfigError
-from molmeta_cli.adaptation import model_flags, prepare_device
+from molmeta_cli.adaptation import prepare_device
 from molmeta_cli.console import tell
+from molmeta_cli.flags import LEARNER_MODEL_FLAG, model_flags
 
 
 @click.command(epilog="\b\nExample: molmeta serve --open")
@@ -35,12 +36,7 @@ from molmeta_cli.console import tell
     help="Let other computers use the page, which asks for no password.",
 )
 @click.option("--open", "open_page", is_flag=True, help="Show the page in the browser.")
-@click.option(
-    "--learner-model",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Adapt this meta-trained model instead of the one that is shipped.",
-)
+@LEARNER_MODEL_FLAG
 @model_flags
 def command(
     host: str,
@@ -68,12 +64,12 @@ def command(
         import uvicorn
     except ImportError as error:
         raise ConfigError("The page needs more: pip install 'molmeta[serve]'.") from error
-    device = prepare_device(device, threads)
+    chosen = prepare_device(device, threads)
     from molmeta.checkpoint import load_checkpoint, shipped_model_path
     from molmeta.server.app import create_app
 
     checkpoint = load_checkpoint(
-        learner_model or shipped_model_path(), device=device, memory=memory
+        learner_model or shipped_model_path(), device=chosen, memory=memory
     )
     names = () if is_private else (host, socket.gethostname())
     with _bound(host, port) as listener:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import click
 
+from molmeta_cli.adaptation import prepare_device
+from molmeta_cli.console import tell
+from molmeta_cli.flags import FEATURISERS_FLAG, training_flags
+
 
 @click.command(
     epilog="\b\nExample: molmeta train --data train.parquet --valid valid.parquet "
@@ -49,11 +53,8 @@ import click
     is_flag=True,
     help="Train although meta-valid has assays of meta-train: its scores will flatter.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option(
-    "--threads", type=click.IntRange(min=1), help="CPU threads; torch's choice if not given."
-)
-@click.option("--workers", type=click.IntRange(min=1), help="Processes that featurise; all cores.")
+@training_flags
+@FEATURISERS_FLAG
 def command(
     data: Path,
     folds: tuple[Path, ...],
@@ -67,31 +68,21 @@ def command(
     workers: int | None,
 ) -> None:
     """Meta-train a learner over many assays; the result is OUTPUT/model.molmeta."""
-    import torch
-
     from molmeta.assays.store import join_stores, open_store
-    from molmeta.device import pick_device
     from molmeta.errors import ConfigError
     from molmeta.training.config import read_config
-    from molmeta.training.folds import check_folds
     from molmeta.training.outer_loop import train
     from molmeta.training.parallel import leads_group
     from molmeta.training.publish import publish
-    from molmeta_cli.console import tell
 
     config = read_config(config_path)
-    chosen = pick_device(device)
-    if threads:
-        torch.set_num_threads(threads)
+    chosen = prepare_device(device, threads)
     store = open_store(data, workers).to(chosen)
     valid = {path.stem: open_store(path, workers).to(chosen) for path in folds}
     if len(valid) < len(folds):
         raise ConfigError("Files of --valid need names that differ: the measures go by them.")
     held_out = join_stores(list(valid.values())) if valid else None
-    if held_out is not None:
-        shared = check_folds(store, held_out, allow_overlap=allow_overlap)
-        tell(shared, quiet=not leads_group())
-    learner = train(config, store, held_out, output, chosen)
+    learner = train(config, store, held_out, output, chosen, allow_overlap=allow_overlap, tell=tell)
     if not leads_group():
         return
     model = publish(learner, config, store, valid, output, data_name=name, licence=licence)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from molmeta_cli.adaptation import prepare_device
+from molmeta_cli.flags import FEATURISERS_FLAG, OVERWRITE_FLAG, training_flags
+
 
 @click.command(
     epilog="\b\nExample: molmeta tune --model runs/maml/model.molmeta --assays valid.parquet "
@@ -56,12 +59,9 @@ import click
     "--runs", type=click.IntRange(1, 10), default=5, show_default=True, help="Draws a task."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--overwrite", is_flag=True, help="Replace OUTPUT if it exists.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option(
-    "--threads", type=click.IntRange(min=1), help="CPU threads; torch's choice if not given."
-)
-@click.option("--workers", type=click.IntRange(min=1), help="Processes that featurise; all cores.")
+@OVERWRITE_FLAG
+@training_flags
+@FEATURISERS_FLAG
 def command(
     model: Path,
     assays: Path,
@@ -80,11 +80,8 @@ def command(
     """Search settings with a better mean ΔAUPRC on ASSAYS; print each as `name before -> after`."""
     import dataclasses
 
-    import torch
-
     from molmeta.assays.store import open_store
     from molmeta.checkpoint import load_checkpoint, save_checkpoint
-    from molmeta.device import pick_device
     from molmeta.errors import OutputError
     from molmeta.training.tuning import TuningConfig, measure, tune
 
@@ -92,9 +89,7 @@ def command(
         raise OutputError(f"{output} exists already; name another file, or give --overwrite.")
     if not output.parent.is_dir():
         raise OutputError(f"{output} cannot be written: there is no folder {output.parent}.")
-    chosen = pick_device(device)
-    if threads:
-        torch.set_num_threads(threads)
+    chosen = prepare_device(device, threads)
     checkpoint = load_checkpoint(model, device=chosen)
     store = open_store(assays, workers).to(chosen)
     config = TuningConfig(trials=trials, support_sizes=support_sizes, runs=runs, seed=seed)

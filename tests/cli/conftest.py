@@ -1,16 +1,18 @@
 """The command in this process and in one of its own, and the files it reads."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from molmeta_cli.main import main
 
 from molmeta.checkpoint import save_checkpoint
+from tests.molecules import DRUGS
 from tests.tiny_model import LABELS, SUPPORT, tiny_checkpoint
 
 Run = Callable[..., Result]
@@ -49,18 +51,29 @@ def assay(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def assays(tmp_path: Path) -> Path:
+    """Two assays of sixty drugs: is there such a group?"""
+    rows = [
+        {"assay_id": name, "smiles": smiles, "label": int(letter in smiles)}
+        for name, letter in (("hydroxyl", "O)"), ("fluorine", "F"))
+        for smiles in DRUGS[:60]
+    ]
+    path = tmp_path / "assays.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+@pytest.fixture
 def start(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
     """`molmeta` with these words in a process of its own."""
 
     def popen(*words: str | Path) -> subprocess.Popen[bytes]:
-        path = os.pathsep.join([str(ROOT), str(ROOT / "cli")])
         return subprocess.Popen(
             [sys.executable, "-m", "molmeta_cli.main", *map(str, words)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": path},
         )
 
     return popen

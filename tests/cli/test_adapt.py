@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from molmeta.target import TargetModel
 from tests.cli.conftest import Run
 from tests.tiny_model import ACTIVES, LIKE_ACTIVES, LIKE_INACTIVES, SUPPORT
@@ -57,3 +59,12 @@ def test_a_missing_support_flag_or_folder_is_told(run: Run, assay: Path) -> None
     result = run("adapt", "--support", assay, "--output", "nowhere/target.molmeta")
     assert result.exit_code == 6
     assert "nowhere" in result.stderr
+
+
+@pytest.mark.parametrize("words", [["--values"], ["--label-column", "label"], ["--allow-tiny"]])
+def test_what_says_how_to_read_a_support_is_refused_beside_an_adapted_model(
+    run: Run, tmp_path: Path, words: list[str]
+) -> None:
+    result = run("predict", "--model", tmp_path / "any.molmeta", "--smiles", "CCO", *words)
+    assert result.exit_code == 2
+    assert f"{words[0]} goes with --support" in result.stderr

@@ -9,20 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.conftest import Run
-from tests.molecules import DRUGS
-
-
-@pytest.fixture
-def assays(tmp_path: Path) -> Path:
-    """Two assays of sixty drugs: is there such a group?"""
-    rows = [
-        {"assay_id": name, "smiles": smiles, "label": int(letter in smiles)}
-        for name, letter in (("hydroxyl", "O)"), ("fluorine", "F"))
-        for smiles in DRUGS[:60]
-    ]
-    path = tmp_path / "assays.parquet"
-    pq.write_table(pa.Table.from_pylist(rows), path)
-    return path
 
 
 def test_every_prediction_can_be_judged_anew(run: Run, assays: Path, tmp_path: Path) -> None:

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 from molmeta_cli.main import COMMANDS
 
-from tests.cli.conftest import ROOT
-
 
 def completed(line: str, folder: Path, shell: str = "bash") -> list[str]:
     """What the shell is offered for the last word of `line`."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "cli")])
     asked = {
         "_MOLMETA_COMPLETE": f"{shell}_complete",
         "COMP_WORDS": line,
@@ -24,7 +21,7 @@ def completed(line: str, folder: Path, shell: str = "bash") -> list[str]:
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": path, **asked},
+        env={**os.environ, **asked},
     )
     assert done.stderr == ""
     return [offer.partition(",")[2] for offer in done.stdout.splitlines()]

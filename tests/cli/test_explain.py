@@ -16,10 +16,12 @@ def test_the_parts_on_the_terminal_add_up(run: Run, assay: Path) -> None:
     assert result.exit_code == 0
     total = float(re.search(r"log odds ([+-][\d.]+)", result.stdout).group(1))  # type: ignore[union-attr]
     table = result.stdout.split("\n\n")[1]
-    lines = dict(re.findall(r"^(.+?) {2,}([+-]\d+\.\d\d)$", table, re.MULTILINE))
+    lines = dict(re.findall(r"^(.+?) {2,}([+-]\d+\.\d\d)(?:  |$)", table, re.MULTILINE))
     assert float(lines.pop("together")) == pytest.approx(total, abs=0.011)
     assert sum(map(float, lines.values())) == pytest.approx(total, abs=0.03)
     assert f"{len(SUPPORT)} support compounds, " in result.stdout
+    assert "what any compound gets" in result.stdout
+    assert "-0.00" not in result.stdout
     assert "All parts add up to it." in result.stdout
 
 

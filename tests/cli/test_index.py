@@ -114,3 +114,15 @@ def test_a_method_without_a_lasting_embedding_makes_no_index(
     assert result.exit_code == 2
     assert "MAML cannot use an index" in result.stderr
     assert not Path("x.index").exists()
+
+
+def test_several_processes_make_the_same_index(run: Run, library: Path) -> None:
+    assert run("index", library, "--output", "one.index", "--timeout", 5).exit_code == 2
+    flags = ("--workers", 2, "--timeout", 60, "--quiet")
+    assert run("index", library, "--output", "one.index", "--quiet").exit_code == 0
+    assert run("index", library, "--output", "two.index", *flags).exit_code == 0
+    one, two = (
+        {path.name: path.read_bytes() for path in Path(name).iterdir()}
+        for name in ("one.index", "two.index")
+    )
+    assert one == two

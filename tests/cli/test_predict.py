@@ -520,16 +520,17 @@ def test_a_stopped_run_says_that_it_can_go_on(run: Run, assay: Path, library: Pa
 def test_what_a_killed_process_left_is_cleared_and_what_a_living_one_holds_is_not(
     run: Run, assay: Path, library: Path
 ) -> None:
-    from molmeta.assays.file_lock import take_lock
-    from molmeta.assays.outputs import hidden_beside
+    from molmeta.whole_file import hidden_beside, take_lock
 
     output = library.with_name("scores.csv")
-    dead, living = (hidden_beside(output, f"-{name}.partial") for name in ("dead", "living"))
-    foreign = library.with_name(".molmeta-other.partial")
-    for path in (dead, living, foreign):
-        path.write_text("half a ro")
+    dead, living = (hidden_beside(output, f"-{name}") for name in ("dead", "living"))
+    foreign = library.with_name(".molmeta-other")
+    for folder in (dead, living, foreign):
+        folder.mkdir()
+        (folder / "scores.csv").write_text("half a ro")
+        (folder / ".molmeta-lock").write_text("locked")
     words = ["predict", "--support", assay, "--input", library, "--output", output]
-    with living.open("rb") as held:
+    with (living / ".molmeta-lock").open("rb") as held:
         assert take_lock(held)
         assert run(*words).exit_code == 0
     assert [path.exists() for path in (dead, living, foreign)] == [False, True, True]

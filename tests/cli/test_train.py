@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from molmeta.checkpoint import load_checkpoint
 from tests.cli.conftest import Run
-from tests.molecules import DRUGS
 
 CONFIG = """
 [learner]
@@ -31,19 +28,6 @@ validate_every = 1
 validation_support_sizes = [8]
 validation_runs = 1
 """
-
-
-@pytest.fixture
-def assays(tmp_path: Path) -> Path:
-    """Two assays of sixty drugs: is there such a group?"""
-    rows = [
-        {"assay_id": name, "smiles": smiles, "label": int(letter in smiles)}
-        for name, letter in (("hydroxyl", "O)"), ("fluorine", "F"))
-        for smiles in DRUGS[:60]
-    ]
-    path = tmp_path / "assays.parquet"
-    pq.write_table(pa.Table.from_pylist(rows), path)
-    return path
 
 
 @pytest.fixture
