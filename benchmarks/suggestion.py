@@ -23,7 +23,8 @@ from molmeta.evaluation.metrics import Array
 from molmeta.learners.base import Embedded
 from molmeta.learners.parts import Joint, JointHead
 from molmeta.learners.values import ValueHeadLearner
-from molmeta.suggestion import MAX_SIMILARITY, OPTIMISM, POOL, picked_places
+from molmeta.suggestion.candidates import POOL
+from molmeta.suggestion.picking import MAX_SIMILARITY, OPTIMISM, picked_places
 
 DISTINCT: Final = 0.6
 """Tanimoto similarity from which two hits are of one kind."""

@@ -1,19 +1,17 @@
-"""`suggest`: what is picked, in which order, and what never is."""
+"""`suggest`: what is picked, for which reason, and what never is."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
-import torch
-from torch import Tensor
 
-from molmeta import suggestion
 from molmeta.assays.support import build_support
 from molmeta.assays.tables import Row
 from molmeta.chem.status import Rejection, Status
 from molmeta.errors import ConfigError
-from molmeta.learners.parts import Joint
-from molmeta.suggestion import appended_columns, picked_places, suggest
+from molmeta.suggestion import suggest as suggest_module
+from molmeta.suggestion.picks import appended_columns
+from molmeta.suggestion.suggest import suggest
 from molmeta.target import TargetModel, adapt_target
 from tests.molecules import DRUGS
 from tests.tiny_model import (
@@ -34,63 +32,6 @@ def target() -> TargetModel:
 
 def rows_of(texts: Sequence[str]) -> list[Row]:
     return [Row(i, text, (text,), None, i) for i, text in enumerate(texts, 1)]
-
-
-def belief(
-    mean: list[float], covariance: list[list[float]] | None = None, noise: float = 0.1
-) -> Joint:
-    n = len(mean)
-    matrix = torch.tensor(covariance) if covariance else torch.zeros(n, n)
-    return Joint(torch.tensor(mean).double(), matrix.double(), torch.tensor(noise).double())
-
-
-def alike(pairs: dict[tuple[int, int], float], n: int) -> Callable[[int], Tensor]:
-    matrix = torch.eye(n)
-    for (i, j), value in pairs.items():
-        matrix[i, j] = matrix[j, i] = value
-    return lambda place: matrix[place]
-
-
-def test_without_doubt_the_best_come_first() -> None:
-    picks = picked_places(belief([0.1, 0.9, 0.5]), alike({}, 3), 2)
-    assert [place for place, _ in picks] == [1, 2]
-    assert len(picked_places(belief([0.1, 0.9]), alike({}, 2), 24)) == 2
-
-
-def test_a_near_copy_of_a_pick_waits_until_nothing_else_is_left() -> None:
-    similarity = alike({(0, 1): 0.95, (0, 2): 0.2}, 3)
-    picks = picked_places(belief([0.9, 0.8, 0.1]), similarity, 3, max_similarity=0.9)
-    assert [place for place, _ in picks] == [0, 2, 1]
-    assert [near for _, near in picks] == pytest.approx([0.0, 0.2, 0.95])
-
-
-def test_doubt_counts_until_an_earlier_pick_will_have_settled_it() -> None:
-    # 0 and 1 vary together; 2 is a little worse, and independent of them.
-    covariance = [[1.0, 0.99, 0.0], [0.99, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    mean = [0.5, 0.45, 0.4]
-    hopeful = picked_places(belief(mean, covariance), alike({}, 3), 3, optimism=1.0)
-    assert [place for place, _ in hopeful] == [0, 2, 1]
-    plain = picked_places(belief(mean, covariance), alike({}, 3), 3, optimism=0.0)
-    assert [place for place, _ in plain] == [0, 1, 2]
-
-
-def test_the_deviation_left_is_that_of_a_gaussian_process_with_the_picks_measured() -> None:
-    generator = torch.Generator().manual_seed(0)
-    half = torch.randn(5, 5, generator=generator, dtype=torch.float64)
-    covariance, noise = half @ half.T, 0.3
-    order = [place for place, _ in picked_places(
-        Joint(torch.zeros(5).double(), covariance, torch.tensor(noise).double()),
-        alike({}, 5), 3, optimism=1.0,
-    )]  # fmt: skip
-    expected: list[int] = []
-    for _ in range(3):
-        cross = covariance[expected]
-        known = covariance[expected][:, expected] + noise * torch.eye(len(expected)).double()
-        left = covariance - cross.T @ torch.linalg.solve(known, cross)
-        variance = left.diagonal().clone()
-        variance[expected] = -1
-        expected.append(int(variance.argmax()))
-    assert order == expected
 
 
 def test_picks_are_in_order_with_their_rows_and_reasons(target: TargetModel) -> None:
@@ -122,7 +63,7 @@ def test_the_support_rejected_rows_and_repeats_are_never_picked(target: TargetMo
 def test_a_small_pool_holds_the_best_of_the_library(
     target: TargetModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suggestion, "CHUNK", 7)
+    monkeypatch.setattr(suggest_module, "CHUNK", 7)
     library = rows_of([drug for drug in DRUGS if drug not in SUPPORT][:60])
     scored = target.score_rows(library)
     merits = {row.smiles: one.merit for row, one in zip(library, scored, strict=True)}

@@ -1,0 +1,1 @@
+"""What to measure next: a batch that is likely active, informative and diverse."""
