@@ -69,7 +69,7 @@ def work(folder: Path) -> None:
     torch.set_num_threads(1)
     store = open_store(folder / ASSAYS, workers=1)
     (folder / RUN).mkdir(exist_ok=True)
-    learner = train(CONFIG, store, store, folder / RUN, torch.device("cpu"))
+    learner = train(CONFIG, store, store, folder / RUN, torch.device("cpu"), allow_overlap=True)
     checkpoint = Checkpoint(learner, PROVENANCE, {}, torch.unique(store.molecules.keys))
     save_checkpoint(folder / MODEL, checkpoint, overwrite=True)
 

@@ -21,7 +21,7 @@ from molmeta.assays.store import AssayStore
 from molmeta.assays.task import Task
 from molmeta.errors import ConfigError
 from molmeta.evaluation.protocol import DrawResult, run_protocol
-from molmeta.evaluation.value_protocol import has_values, run_value_protocol
+from molmeta.evaluation.value_protocol import has_values, run_value_task
 from molmeta.learners.base import Embedded, HeadLearner, Learner
 from molmeta.learners.values import ValueHeadLearner, ValueLearner, teaches_values
 from molmeta.training.schedule import mixed_seed
@@ -172,7 +172,7 @@ def cross_fitted(
         for task in run_protocol(learner, inside, support_sizes):
             classes.extend(task)
         if isinstance(learner, ValueLearner):
-            for task in run_value_protocol(learner, inside, support_sizes):
+            for task in run_protocol(learner, inside, support_sizes, task_run=run_value_task):
                 values.extend(task)
         with torch.no_grad():
             for name, parameter in learner.named_parameters():

@@ -6,15 +6,12 @@ those join, in a few minutes: no encoder runs.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from molmeta.assays.episodes import EpisodeBatch, EpisodeSampler
 from molmeta.assays.store import AssayStore
@@ -24,14 +21,10 @@ from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
 from molmeta.learners.deepkernel import DeepKernel, DeepKernelConfig
 from molmeta.learners.weighted_tanimoto import WeightedTanimoto, features_of, slots
-from molmeta.training.log import RunLog
 from molmeta.training.schedule import learning_rate
-from molmeta.training.state import load_state, read_record, save_state
+from molmeta.training.stage import Stage, complete
 from molmeta.training.stopping import StopSignals
 
-SAVE_EVERY = 500
-LOG_EVERY = 20
-STATE, LOG = "feature_weights.safetensors", "feature_weights.jsonl"
 _COUNTED_AT_A_TIME = 20_000
 
 
@@ -88,6 +81,45 @@ class StructuralProcess(DeepKernel):
         return super().meta_loss(episodes)
 
 
+class Weighing(Stage):
+    """The steps of one fit."""
+
+    name: ClassVar = "feature_weights"
+    title: ClassVar = "feature weights"
+    save_every: ClassVar = 500
+
+    def __init__(
+        self,
+        process: StructuralProcess,
+        store: AssayStore,
+        sampler: EpisodeSampler,
+        config: FeatureWeightsConfig,
+        tasks_per_step: int,
+    ) -> None:
+        """Prepare the optimiser; the arguments are those of `fit_feature_weights`."""
+        self.model: StructuralProcess = process
+        self.optimizer = torch.optim.Adam(process.parameters())
+        self.config: FeatureWeightsConfig = config
+        self.run = {
+            "config": asdict(config),
+            "sampler": [sampler.seed, sampler.query_size, *sampler.support_sizes],
+            "tasks": tasks_per_step,
+            "data": store.sha256,
+        }
+        self._sampler, self._tasks_per_step = sampler, tasks_per_step
+
+    def take_step(self, step: int) -> float:
+        """Step number `step` on its episodes; their loss before it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(step, self.config)
+        loss = self.model.meta_loss(self._sampler.draw(step, self._tasks_per_step))
+        shrunk = loss + self.config.shrinkage * self.model.deviations.square().sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        shrunk.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return float(loss.detach())
+
+
 def fit_feature_weights(
     kernel: WeightedTanimoto,
     store: AssayStore,
@@ -97,7 +129,7 @@ def fit_feature_weights(
     folder: Path,
     stop: StopSignals,
 ) -> None:
-    """Set the weights of `kernel` in place; a run that was stopped goes on from its last state.
+    """Set the weights of `kernel` in place, once `complete` has taken all steps.
 
     Args:
         kernel: of the learner that is trained.
@@ -112,45 +144,8 @@ def fit_feature_weights(
         ConfigError: the folder holds the fit of other settings or other data.
     """
     process = StructuralProcess(_rarity(store.molecules, len(kernel.log_weights)))
-    optimizer = torch.optim.Adam(process.parameters())
-    run: Mapping[str, Any] = {
-        "config": asdict(config),
-        "sampler": [sampler.seed, sampler.query_size, *sampler.support_sizes],
-        "tasks": tasks_per_step,
-        "data": store.sha256,
-    }
-    first = 0
-    if (folder / STATE).exists():
-        record = read_record(folder / STATE)
-        if record["run"] != run:
-            raise ConfigError(
-                f"{folder} holds feature weights of other settings or other data: continue with "
-                "those, or choose another folder."
-            )
-        load_state(folder / STATE, process, optimizer)
-        first = record["step"]
-    log = RunLog(folder, first, LOG)
-    progress = tqdm(total=config.steps, initial=first, desc="weigh", unit="step", disable=None)
-    with progress:
-        for step in range(first, config.steps):
-            started = time.perf_counter()
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, config)
-            loss = process.meta_loss(sampler.draw(step, tasks_per_step))
-            shrunk = loss + config.shrinkage * process.deviations.square().sum()
-            optimizer.zero_grad(set_to_none=True)
-            shrunk.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            progress.update()
-            done = step + 1
-            if done % LOG_EVERY == 0:
-                seconds = time.perf_counter() - started
-                log.write(done, {"loss": float(loss.detach()), "seconds": seconds})
-            if done % SAVE_EVERY == 0 or done == config.steps or stop.number:
-                save_state(folder / STATE, process, optimizer, {"run": run, "step": done})
-            if stop.number:
-                return
-    kernel.log_weights.copy_(process.log_weights().detach())
+    if complete(Weighing(process, store, sampler, config, tasks_per_step), folder, stop):
+        kernel.log_weights.copy_(process.log_weights().detach())
 
 
 def _rarity(molecules: MoleculeBatch, n_slots: int) -> Tensor:

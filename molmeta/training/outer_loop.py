@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from molmeta.learners.base import Learner
 from molmeta.learners.weighted_tanimoto import WeightedTanimoto
 from molmeta.training.config import OuterLoopConfig, RunConfig, as_document, trainable_kind
 from molmeta.training.feature_weights import FeatureWeightsConfig, fit_feature_weights
+from molmeta.training.folds import check_folds
 from molmeta.training.log import RunLog
 from molmeta.training.panels import panel_weights
-from molmeta.training.parallel import Group, joined_group
+from molmeta.training.parallel import Group, joined_group, leads_group
 from molmeta.training.pretraining import PretrainingConfig, pretrain
 from molmeta.training.schedule import learning_rate, mixed_seed, parameter_groups
 from molmeta.training.state import load_state, read_record, read_tensors, save_state, write_tensors
@@ -42,6 +44,9 @@ def train(
     valid: AssayStore | None,
     folder: Path,
     device: torch.device,
+    *,
+    allow_overlap: bool = False,
+    tell: Callable[[str], object] | None = None,
 ) -> Learner:
     """Meta-train a learner; a run that was stopped or killed goes on from its last saved state.
 
@@ -57,11 +62,14 @@ def train(
         folder: of the run; gets `state.safetensors`, `best.safetensors` and `log.jsonl`, and those
             of the pre-training.
         device: of the learner.
+        allow_overlap: whether assays may be in `store` and `valid` both.
+        tell: called, in one process, with what the two share, in a sentence.
 
     Returns:
         The learner with the best weights, in evaluation mode.
 
     Raises:
+        InputError: an assay to validate on is one to train on.
         ConfigError: the folder holds a run of another configuration or other data, or the data
             cannot be trained or validated on.
         CheckpointError: the saved state is damaged.
@@ -73,6 +81,9 @@ def train(
         raise ConfigError("Calibration needs validation assays: give some, or set its steps to 0.")
     if valid is not None:
         _require_draws(valid, config.training.validation_support_sizes)
+        shared = check_folds(store, valid, allow_overlap=allow_overlap)
+        if tell is not None and leads_group():
+            tell(shared)
     with joined_group(device) as group, StopSignals() as stop:
         run = _Run(config, store, valid, folder, group)
         if run.step == 0 and config.pretraining.steps:

@@ -7,27 +7,22 @@ steps, and validation stays at the Tanimoto kernel's own figure.
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from molmeta.assays.store import AssayStore
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.fused import FusedEncoder
 from molmeta.errors import ConfigError
-from molmeta.training.log import RunLog
 from molmeta.training.schedule import learning_rate, mixed_seed, parameter_groups
-from molmeta.training.state import load_state, read_record, save_state
+from molmeta.training.stage import Stage, complete
 from molmeta.training.stopping import StopSignals
 
-SAVE_EVERY = 200
-LOG_EVERY = 20
 GRADIENT_CLIP = 1.0
-STATE, LOG = "pretraining.safetensors", "pretraining.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +106,20 @@ class LabelTable:
         return places, starts.repeat_interleave(counts) + torch.arange(len(places)) - firsts
 
 
-class Pretraining:
-    """The steps of one pre-training, each a function of the seed and its number alone."""
+class Pretraining(Stage):
+    """The steps of one pre-training, which need the seed and their number to be the same again."""
+
+    name: ClassVar = "pretraining"
+    title: ClassVar = "a pre-training"
+    save_every: ClassVar = 200
 
     def __init__(
         self, encoder: FusedEncoder, store: AssayStore, config: PretrainingConfig, seed: int
     ) -> None:
         """Prepare heads and optimiser for `encoder`, which the steps train in place."""
-        self.config, self.seed, self.store = config, seed, store
+        self.config: PretrainingConfig = config
+        self.seed, self.store = seed, store
+        self.run = {"config": asdict(config), "seed": seed, "data": store.sha256}
         torch.manual_seed(seed)
         shares = torch.tensor([task.share_active for task in store])
         prior_logits = torch.logit(shares.clamp(0.02, 0.98))
@@ -169,7 +170,7 @@ def pretrain(
     folder: Path,
     stop: StopSignals,
 ) -> None:
-    """Train `encoder` in place; a run that was stopped or killed goes on from its last state.
+    """Train `encoder` in place, as `complete` does it.
 
     Args:
         encoder: on the device of `store.molecules`.
@@ -182,29 +183,4 @@ def pretrain(
     Raises:
         ConfigError: the folder holds the pre-training of other settings or other data.
     """
-    work = Pretraining(encoder, store, config, seed)
-    run = {"config": asdict(config), "seed": seed, "data": store.sha256}
-    first = 0
-    if (folder / STATE).exists():
-        record = read_record(folder / STATE)
-        if record["run"] != run:
-            raise ConfigError(
-                f"{folder} holds a pre-training with other settings or other data: continue it "
-                "with those, or choose another folder."
-            )
-        load_state(folder / STATE, work.model, work.optimizer)
-        first = record["step"]
-    log = RunLog(folder, first, LOG)
-    progress = tqdm(total=config.steps, initial=first, desc="pre-train", unit="step", disable=None)
-    with progress:
-        for step in range(first, config.steps):
-            started = time.perf_counter()
-            loss = work.take_step(step)
-            progress.update()
-            done = step + 1
-            if done % LOG_EVERY == 0:
-                log.write(done, {"loss": loss, "seconds": time.perf_counter() - started})
-            if done % SAVE_EVERY == 0 or done == config.steps or stop.number:
-                save_state(folder / STATE, work.model, work.optimizer, {"run": run, "step": done})
-            if stop.number:
-                return
+    complete(Pretraining(encoder, store, config, seed), folder, stop)

@@ -10,7 +10,7 @@ import torch
 from molmeta.assays.store import AssayStore
 from molmeta.errors import ConfigError
 from molmeta.evaluation.protocol import run_protocol
-from molmeta.evaluation.value_protocol import run_value_protocol
+from molmeta.evaluation.value_protocol import run_value_task
 from molmeta.learners.base import HeadLearner
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.registry import LEARNERS
@@ -175,7 +175,8 @@ def test_intervals_get_better(measured: AssayStore) -> None:
         learner.get_parameter("value_settings.noise")[0] = 3.0
 
     def coverage() -> float:
-        results = [d for one in run_value_protocol(learner, measured, (8,)) for d in one]
+        tasks = run_protocol(learner, measured, (8,), task_run=run_value_task)
+        results = [d for one in tasks for d in one]
         return float(np.mean([d.metrics["coverage"] for d in results]))
 
     before = coverage()

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,13 @@ import pytest
 import torch
 
 from molmeta.assays.store import AssayStore
-from molmeta.errors import CheckpointError, ConfigError, OutputError
+from molmeta.errors import CheckpointError, ConfigError, InputError, OutputError
 from molmeta.learners.base import Learner
 from molmeta.learners.protonet import ProtoNet
 from molmeta.learners.registry import LEARNERS
 from molmeta.training import outer_loop
 from molmeta.training.config import OuterLoopConfig, RunConfig
-from molmeta.training.outer_loop import BEST, STATE, train
+from molmeta.training.outer_loop import BEST, STATE
 from molmeta.training.schedule import learning_rate
 from molmeta.training.state import read_record, read_tensors
 from tests.training.tiny import LONGER, drug_store, task, tiny_config
@@ -30,6 +31,8 @@ from tests.training.tiny import LONGER, drug_store, task, tiny_config
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
 TRAINABLE = sorted(name for name, kind in LEARNERS.items() if kind.trainable)
+# How the loop goes on does not depend on which assays it is measured on.
+train = partial(outer_loop.train, allow_overlap=True)
 
 
 @pytest.fixture(autouse=True)
@@ -288,6 +291,19 @@ def test_validation_assays_that_cannot_be_drawn_are_refused_before_training(lear
     with pytest.raises(ConfigError, match="validation_support_sizes"):
         train(tiny_config(), learnable, small, tmp_path / "run", CPU)
     assert not (tmp_path / "run").exists()
+
+
+def test_validation_assays_that_are_trained_on_are_refused_unless_that_is_accepted(
+    learnable, tmp_path: Path
+):
+    told: list[str] = []
+    with pytest.raises(InputError, match="in meta-train too: "):
+        outer_loop.train(tiny_config(), learnable, learnable, tmp_path / "run", CPU)
+    assert not (tmp_path / "run").exists()
+    train(tiny_config(), learnable, learnable, tmp_path / "run", CPU, tell=told.append)
+    n = len(learnable)
+    assert told[0].endswith(f" and {n} of the {n} meta-valid assays.")
+    assert len(told) == 1
 
 
 def test_a_folder_that_is_a_file_is_refused_before_training(learnable, tmp_path: Path, at_step):

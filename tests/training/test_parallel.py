@@ -86,7 +86,7 @@ def save_gradients(rank: int, folder: Path) -> None:
 
 def train_together(rank: int, folder: Path) -> None:
     store = drug_store()
-    train(without_dropout("deepkernel"), store, store, folder / "trained", CPU)
+    train(without_dropout("deepkernel"), store, store, folder / "trained", CPU, allow_overlap=True)
 
 
 def train_until_one_is_stopped(rank: int, folder: Path) -> None:
@@ -100,7 +100,9 @@ def train_until_one_is_stopped(rank: int, folder: Path) -> None:
 
     DeepKernel.meta_loss = meta_loss
     with pytest.raises(SystemExit) as caught:
-        train(without_dropout("deepkernel"), store, store, folder / "stopped", CPU)
+        train(
+            without_dropout("deepkernel"), store, store, folder / "stopped", CPU, allow_overlap=True
+        )
     (folder / f"left-{rank}").write_text(str(caught.value.code))
 
 
@@ -120,7 +122,7 @@ def test_the_gradient_of_two_processes_is_that_of_one(name: str, folder: Path):
 
 def test_the_weights_and_losses_of_two_processes_are_those_of_one(folder: Path, tmp_path: Path):
     store = drug_store()
-    train(without_dropout("deepkernel"), store, store, tmp_path, CPU)
+    train(without_dropout("deepkernel"), store, store, tmp_path, CPU, allow_overlap=True)
     one, two = read_tensors(tmp_path / BEST), read_tensors(folder / "trained" / BEST)
     assert one.keys() == two.keys()
     for name, weight in one.items():

@@ -1,4 +1,4 @@
-"""Multitask pre-training: the labels it sees, that it learns, and that stopping changes nothing."""
+"""Multitask pre-training: the labels it sees, that it learns, and that the run starts from it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,6 @@ import torch
 from molmeta.assays.store import AssayStore
 from molmeta.encoders.fused import FusedEncoder
 from molmeta.errors import ConfigError
-from molmeta.training import pretraining
 from molmeta.training.outer_loop import train
 from molmeta.training.pretraining import LabelTable, Pretraining, PretrainingConfig, pretrain
 from molmeta.training.stopping import StopSignals
@@ -23,17 +22,6 @@ def _encoder(store: AssayStore) -> FusedEncoder:
     encoder = FusedEncoder(ENCODER, "pyg")
     encoder.fit_inputs(store.molecules)
     return encoder
-
-
-def _pretrained(store: AssayStore, folder: Path, config: PretrainingConfig) -> FusedEncoder:
-    encoder = _encoder(store)
-    pretrain(encoder, store, config, 0, folder, StopSignals())
-    return encoder
-
-
-def _assert_equal(left: FusedEncoder, right: FusedEncoder) -> None:
-    for name, weight in left.state_dict().items():
-        assert torch.equal(weight, right.state_dict()[name]), name
 
 
 def test_a_molecule_brings_all_its_labels_and_no_others(learnable: AssayStore) -> None:
@@ -70,42 +58,11 @@ def test_the_loss_falls(learnable: AssayStore) -> None:
     assert sum(losses[-10:]) < sum(losses[:10]) - 1.0
 
 
-@pytest.mark.parametrize("stop_after", [1, 2, 5])
-def test_a_stopped_pre_training_goes_on_to_the_same_weights(
-    learnable: AssayStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
-) -> None:
-    monkeypatch.setattr(pretraining, "SAVE_EVERY", 2)
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "parts").mkdir()
-    whole = _pretrained(learnable, tmp_path / "whole", CONFIG)
-
-    stop = StopSignals()
-    take_step = Pretraining.take_step
-
-    def stopping(self: Pretraining, step: int) -> float:
-        if step + 1 == stop_after:
-            stop.number = 2
-        return take_step(self, step)
-
-    monkeypatch.setattr(Pretraining, "take_step", stopping)
-    pretrain(_encoder(learnable), learnable, CONFIG, 0, tmp_path / "parts", stop)
-    monkeypatch.setattr(Pretraining, "take_step", take_step)
-    _assert_equal(whole, _pretrained(learnable, tmp_path / "parts", CONFIG))
-
-
-def test_other_settings_in_the_same_folder_are_refused(
-    learnable: AssayStore, tmp_path: Path
-) -> None:
-    _pretrained(learnable, tmp_path, CONFIG)
-    with pytest.raises(ConfigError, match="other settings"):
-        _pretrained(learnable, tmp_path, replace(CONFIG, batch_size=8))
-
-
 def test_a_run_starts_its_episodes_from_the_pre_trained_encoder(
     learnable: AssayStore, tmp_path: Path
 ) -> None:
-    (tmp_path / "alone").mkdir()
-    alone = _pretrained(learnable, tmp_path / "alone", CONFIG)
+    alone = _encoder(learnable)
+    pretrain(alone, learnable, CONFIG, 0, tmp_path / "alone", StopSignals())
     # Steps too small to move a weight.
     config = replace(tiny_config(learning_rate=1e-30, weight_decay=0.0), pretraining=CONFIG)
     learner = train(config, learnable, None, tmp_path / "run", torch.device("cpu"))

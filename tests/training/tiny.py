@@ -73,7 +73,7 @@ def main() -> None:
     """Train `LONGER` in the folder of the first argument."""
     torch.set_num_threads(1)
     store = drug_store()
-    train(LONGER, store, store, Path(sys.argv[1]), torch.device("cpu"))
+    train(LONGER, store, store, Path(sys.argv[1]), torch.device("cpu"), allow_overlap=True)
 
 
 if __name__ == "__main__":
