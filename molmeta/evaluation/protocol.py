@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ from torch import Tensor
 from molmeta.assays.episodes import official_draw
 from molmeta.assays.store import AssayStore
 from molmeta.assays.task import LabeledMolecules, Task
+from molmeta.chem.batch import MoleculeBatch
 from molmeta.evaluation.metrics import METRICS, Array
-from molmeta.learners.base import HeadLearner, Learner
+from molmeta.learners.base import Embedded, HeadLearner, Learner
 
 SUPPORT_SIZES = (16, 32, 64, 128, 256)
 N_RUNS = 10
@@ -78,6 +79,10 @@ class QueryValues:
         }
 
 
+Outcome = tuple[dict[str, float], QueryPredictions | QueryValues]
+"""Metrics by name, and the predictions that they are of."""
+
+
 @dataclass(frozen=True, slots=True)
 class DrawResult:
     """What one draw of one task gave."""
@@ -107,24 +112,6 @@ class Summary:
     """Draws without a value; they are left out of the mean, not counted as 0."""
 
 
-def run_protocol(
-    learner: Learner,
-    store: AssayStore,
-    support_sizes: Sequence[int] = SUPPORT_SIZES,
-    runs: Sequence[int] = range(N_RUNS),
-) -> Iterator[list[DrawResult]]:
-    """All draws of each task in turn; a draw that cannot be made is skipped, not shrunk.
-
-    The learner is put into evaluation mode. A HeadLearner encodes each molecule of a task once.
-
-    Yields:
-        The results of one task.
-    """
-    learner.eval()
-    for task in store:
-        yield run_task(learner, store, task, support_sizes, runs)
-
-
 def run_task(
     learner: Learner,
     store: AssayStore,
@@ -132,14 +119,46 @@ def run_task(
     support_sizes: Sequence[int],
     runs: Sequence[int],
 ) -> list[DrawResult]:
-    """All draws of `task`, one of the store's; the learner is in evaluation mode already."""
+    """All draws of `task`, one of the store's; the learner is in evaluation mode already.
+
+    A HeadLearner encodes each molecule once.
+    """
     device = store.molecules.device
-    molecules = store.molecules.gather(task.molecules.to(device))
-    labels = task.labels.to(device)
-    with torch.no_grad():
-        embedded = (
-            learner.embed(molecules).tabulated() if isinstance(learner, HeadLearner) else None
-        )
+    everything = LabeledMolecules(
+        store.molecules.gather(task.molecules.to(device)), task.labels.to(device)
+    )
+    embedded = embedded_once(learner, everything.molecules)
+
+    def outcome(support: Tensor, query: Tensor) -> Outcome:
+        if embedded is not None and isinstance(learner, HeadLearner):
+            with torch.no_grad():
+                head = learner.fit_head(embedded.gather(support), everything.labels[support])
+                prediction = head(embedded.gather(query))
+        else:
+            predictor = learner.adapt(everything.gather(support))
+            with torch.no_grad():
+                prediction = predictor(everything.molecules.gather(query))
+        return _outcome(everything.labels[query], query, prediction.logit)
+
+    return run_draws(task, support_sizes, runs, outcome, device)
+
+
+def run_draws(
+    task: Task,
+    support_sizes: Sequence[int],
+    runs: Sequence[int],
+    outcome: Callable[[Tensor, Tensor], Outcome],
+    device: torch.device,
+) -> list[DrawResult]:
+    """One result for each draw of `task`; one that cannot be made is skipped, not shrunk.
+
+    Args:
+        task: one assay.
+        support_sizes: totals.
+        runs: which of the ten official draws.
+        outcome: of the support rows [n_support] and the query rows [n_query].
+        device: on which `outcome` wants them.
+    """
     results = []
     for size in support_sizes:
         for run in runs:
@@ -147,18 +166,49 @@ def run_task(
             if draw is None:
                 continue
             support, query = (torch.from_numpy(rows).to(device) for rows in draw)
-            if embedded is not None and isinstance(learner, HeadLearner):
-                with torch.no_grad():
-                    head = learner.fit_head(embedded.gather(support), labels[support])
-                    prediction = head(embedded.gather(query))
-            else:
-                predictor = learner.adapt(
-                    LabeledMolecules(molecules.gather(support), labels[support])
+            metrics, predictions = outcome(support, query)
+            results.append(
+                DrawResult(
+                    assay_id=task.assay_id,
+                    support_size=size,
+                    run=run,
+                    n_query=len(query),
+                    share_active=float(task.labels.double()[draw[1]].mean()),
+                    metrics=metrics,
+                    predictions=predictions,
                 )
-                with torch.no_grad():
-                    prediction = predictor(molecules.gather(query))
-            results.append(_score(task, size, run, draw[1], prediction.logit))
+            )
     return results
+
+
+def embedded_once(learner: Learner, molecules: MoleculeBatch) -> Embedded | None:
+    """The molecules as a HeadLearner encodes them, for all draws; None of another learner."""
+    if not isinstance(learner, HeadLearner):
+        return None
+    with torch.no_grad():
+        return learner.embed(molecules).tabulated()
+
+
+TaskRun = Callable[[Learner, AssayStore, Task, Sequence[int], Sequence[int]], list[DrawResult]]
+"""`run_task`, or that of another protocol: all draws of one task."""
+
+
+def run_protocol(
+    learner: Learner,
+    store: AssayStore,
+    support_sizes: Sequence[int] = SUPPORT_SIZES,
+    runs: Sequence[int] = range(N_RUNS),
+    *,
+    task_run: TaskRun = run_task,
+) -> Iterator[list[DrawResult]]:
+    """All draws of each task in turn, the learner in evaluation mode.
+
+    Yields:
+        The results of one task.
+    """
+    learner.eval()
+    for task in store:
+        yield task_run(learner, store, task, support_sizes, runs)
 
 
 def task_means(
@@ -219,22 +269,12 @@ def pool(results: Iterable[DrawResult], metric: str) -> dict[int, Summary]:
     return pooled
 
 
-def _score(
-    task: Task, support_size: int, run: int, query: NDArray[np.int64], logits: Tensor
-) -> DrawResult:
+def _outcome(labels: Tensor, query: Tensor, logits: Tensor) -> Outcome:
     predictions = QueryPredictions(
-        rows=query.astype(np.int32),
-        labels=task.labels.numpy()[query],
+        rows=query.cpu().numpy().astype(np.int32),
+        labels=labels.cpu().numpy(),
         logits=logits.float().cpu().numpy(),
     )
-    labels = predictions.labels.astype(np.float64)
+    truth = predictions.labels.astype(np.float64)
     probabilities = predictions.probabilities
-    return DrawResult(
-        assay_id=task.assay_id,
-        support_size=support_size,
-        run=run,
-        n_query=len(query),
-        share_active=float(labels.mean()),
-        metrics={name: metric(labels, probabilities) for name, metric in METRICS.items()},
-        predictions=predictions,
-    )
+    return {name: metric(truth, probabilities) for name, metric in METRICS.items()}, predictions

@@ -7,18 +7,23 @@ query, because all published results of this benchmark are of that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
-from molmeta.assays.episodes import official_draw
 from molmeta.assays.store import AssayStore
 from molmeta.assays.task import MeasuredMolecules, Task
 from molmeta.errors import ConfigError
-from molmeta.evaluation.protocol import N_RUNS, SUPPORT_SIZES, DrawResult, QueryValues
+from molmeta.evaluation.protocol import (
+    DrawResult,
+    Outcome,
+    QueryValues,
+    embedded_once,
+    run_draws,
+)
 from molmeta.evaluation.value_metrics import VALUE_METRICS, value_metrics
 from molmeta.learners.base import Learner
 from molmeta.learners.values import (
@@ -39,27 +44,6 @@ def has_values(task: Task) -> bool:
     return bool(values.isfinite().all()) and not bool((values >= _LEAST_POTENT).all())
 
 
-def run_value_protocol(
-    learner: Learner,
-    store: AssayStore,
-    support_sizes: Sequence[int] = SUPPORT_SIZES,
-    runs: Sequence[int] = range(N_RUNS),
-) -> Iterator[list[DrawResult]]:
-    """All draws of each task in turn; none of a task without values.
-
-    The learner is put into evaluation mode.
-
-    Yields:
-        The results of one task.
-
-    Raises:
-        ConfigError: the learner predicts no values.
-    """
-    learner.eval()
-    for task in store:
-        yield run_value_task(learner, store, task, support_sizes, runs)
-
-
 def run_value_task(
     learner: Learner,
     store: AssayStore,
@@ -67,7 +51,9 @@ def run_value_task(
     support_sizes: Sequence[int],
     runs: Sequence[int],
 ) -> list[DrawResult]:
-    """All draws of `task`, one of the store's; the learner is in evaluation mode already.
+    """All draws of `task`, one of the store's, none where it has no values.
+
+    The learner is in evaluation mode already.
 
     Raises:
         ConfigError: the learner predicts no values.
@@ -82,67 +68,47 @@ def run_value_task(
         task.log_values.to(device),
         torch.zeros(len(task), dtype=torch.int8, device=device),
     )
-    embedded = None
-    if isinstance(learner, ValueHeadLearner):
-        with torch.no_grad():
-            embedded = learner.embed(everything.molecules).tabulated()
-    results = []
-    for size in support_sizes:
-        for run in runs:
-            draw = official_draw(task.labels, size, run)
-            if draw is None:
-                continue
-            support, query = (torch.from_numpy(rows).to(device) for rows in draw)
-            known = everything.gather(support)
-            if not teaches_values(known.values, known.relations):
-                nothing = torch.full((len(query),), torch.nan)
-                prediction = ValuePrediction(nothing, nothing)
-            elif embedded is not None and isinstance(learner, ValueHeadLearner):
-                with torch.no_grad():
-                    head = learner.fit_value_head(
-                        embedded.gather(support), known.values, known.relations
-                    )
-                    prediction = head(embedded.gather(query))
-            else:
-                prediction = learner.adapt_values(known)(everything.molecules.gather(query))
-            results.append(_score(task, run, draw, prediction))
-    return results
+    embedded = embedded_once(learner, everything.molecules)
+
+    def outcome(support: Tensor, query: Tensor) -> Outcome:
+        known = everything.gather(support)
+        if not teaches_values(known.values, known.relations):
+            nothing = torch.full((len(query),), torch.nan)
+            prediction = ValuePrediction(nothing, nothing)
+        elif embedded is not None and isinstance(learner, ValueHeadLearner):
+            with torch.no_grad():
+                head = learner.fit_value_head(
+                    embedded.gather(support), known.values, known.relations
+                )
+                prediction = head(embedded.gather(query))
+        else:
+            prediction = learner.adapt_values(known)(everything.molecules.gather(query))
+        return _outcome(task, support, query, prediction)
+
+    return run_draws(task, support_sizes, runs, outcome, device)
 
 
-def _score(
-    task: Task,
-    run: int,
-    draw: tuple[NDArray[np.int64], NDArray[np.int64]],
-    prediction: ValuePrediction,
-) -> DrawResult:
-    support, query = draw
+def _outcome(task: Task, support: Tensor, query: Tensor, prediction: ValuePrediction) -> Outcome:
+    known, asked = support.cpu().numpy(), query.cpu().numpy()
     values, relations = task.log_values.numpy(), task.relations.numpy()
     ends = (prediction.mean, *prediction.interval())
     means, low, high = (end.double().cpu().numpy() for end in ends)
     metrics = dict.fromkeys(VALUE_METRICS, float("nan"))
     if not np.isnan(means).any():
         metrics = value_metrics(
-            values[query].astype(np.float64),
-            relations[query] == 0,
+            values[asked].astype(np.float64),
+            relations[asked] == 0,
             means,
             low,
             high,
-            support_mean=float(values[support].astype(np.float64).mean()),
+            support_mean=float(values[known].astype(np.float64).mean()),
         )
-    return DrawResult(
-        assay_id=task.assay_id,
-        support_size=len(support),
-        run=run,
-        n_query=len(query),
-        share_active=float(task.labels.numpy()[query].mean()),
-        metrics=metrics,
-        predictions=QueryValues(
-            rows=query.astype(np.int32),
-            values=values[query],
-            relations=relations[query],
-            means=means.astype(np.float32),
-            deviations=prediction.deviation.cpu().numpy(),
-            low=low.astype(np.float32),
-            high=high.astype(np.float32),
-        ),
+    return metrics, QueryValues(
+        rows=asked.astype(np.int32),
+        values=values[asked],
+        relations=relations[asked],
+        means=means.astype(np.float32),
+        deviations=prediction.deviation.cpu().numpy(),
+        low=low.astype(np.float32),
+        high=high.astype(np.float32),
     )

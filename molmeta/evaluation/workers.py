@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import torch
 
 from molmeta.assays.store import AssayStore
-from molmeta.evaluation.protocol import DrawResult, run_task
+from molmeta.evaluation.protocol import DrawResult, TaskRun, run_protocol, run_task
 from molmeta.learners.base import Learner
 
-TaskRun = Callable[..., list[DrawResult]]
-"""`run_task` or `run_value_task`: all draws of one task."""
-
-_given: dict[str, Any] = {}
+_given: list[Any] = []
 """What this worker process was started with."""
 
 
@@ -42,11 +39,10 @@ def run_methods(
 
     results = {}
     for name, learner in learners.items():
-        learner.eval()
         tasks = (
-            (task_run(learner, store, task, support_sizes, runs) for task in store)
+            run_protocol(learner, store, support_sizes, runs, task_run=task_run)
             if workers == 1
-            else _spread(task_run, learner, store, support_sizes, runs, workers)
+            else _spread(task_run, learner.eval(), store, support_sizes, runs, workers)
         )
         progress = tqdm(tasks, desc=name, total=len(store), unit="task", disable=None)
         results[name] = [draw for task in progress for draw in task]
@@ -72,14 +68,10 @@ def _spread(
 
 def _start(*given: Any) -> None:
     torch.set_num_threads(1)
-    names = ("task_run", "learner", "store", "support_sizes", "runs")
-    _given.update(zip(names, given, strict=True))
+    _given[:] = given
 
 
 def _run(place: int) -> list[DrawResult]:
-    task_run, store = _given["task_run"], _given["store"]
-    names = ("learner", "support_sizes", "runs")
-    results: list[DrawResult] = task_run(
-        store=store, task=store.tasks[place], **{name: _given[name] for name in names}
-    )
+    task_run, learner, store, support_sizes, runs = _given
+    results: list[DrawResult] = task_run(learner, store, store.tasks[place], support_sizes, runs)
     return results

@@ -18,8 +18,6 @@ from sklearn.model_selection import StratifiedShuffleSplit
 
 from molmeta.assays.episodes import official_draw
 from molmeta.assays.store import AssayStore, open_store
-from molmeta.assays.task import LabeledMolecules
-from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.config import EncoderConfig
 from molmeta.evaluation.metrics import METRICS, calibration_error, delta_auprc
 from molmeta.evaluation.protocol import (
@@ -30,45 +28,16 @@ from molmeta.evaluation.protocol import (
     summarize,
     task_means,
 )
-from molmeta.learners.base import Learner, Prediction, Predictor
+from molmeta.learners.base import Learner
 from molmeta.learners.protonet import ProtoNet, ProtoNetConfig
 from molmeta.learners.registry import LEARNERS
+from tests.made_up_learners import Recorder, WithoutShortcut
 
 ENCODER = EncoderConfig(graph_layers=1, graph_width=8, ecfp_bits=64, hidden=16, dim=8)
 
 
 def only(store: AssayStore, assay_id: str) -> AssayStore:
     return replace(store, tasks=tuple(t for t in store if t.assay_id == assay_id))
-
-
-class Recorder(Learner):
-    """Scores a molecule by its key, and keeps what it was given."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.supports: list[LabeledMolecules] = []
-        self.queries: list[MoleculeBatch] = []
-
-    def _adapt(self, support: LabeledMolecules) -> Predictor:
-        self.supports.append(support)
-
-        def predict(molecules: MoleculeBatch) -> Prediction:
-            self.queries.append(molecules)
-            logit = molecules.keys.double() / 2.0**60
-            return Prediction(logit, torch.full_like(logit, torch.nan))
-
-        return predict
-
-
-class WithoutShortcut(Learner):
-    """A ProtoNet that the protocol cannot tell to encode molecules once."""
-
-    def __init__(self, inner: ProtoNet) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def _adapt(self, support: LabeledMolecules) -> Predictor:
-        return self.inner.adapt(support)
 
 
 def flat(learner: Learner, store: AssayStore, *sizes: int, runs: range = range(2)):

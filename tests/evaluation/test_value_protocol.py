@@ -12,8 +12,8 @@ from molmeta.assays.store import AssayStore
 from molmeta.assays.task import MeasuredMolecules, Task
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
-from molmeta.evaluation.protocol import QueryValues
-from molmeta.evaluation.value_protocol import has_values, run_value_protocol, run_value_task
+from molmeta.evaluation.protocol import QueryValues, run_protocol
+from molmeta.evaluation.value_protocol import has_values, run_value_task
 from molmeta.learners.base import Learner
 from molmeta.learners.registry import LEARNERS
 from molmeta.learners.values import ValueLearner
@@ -87,11 +87,13 @@ def test_a_support_without_a_difference_gives_undefined_figures(measured: AssayS
 
 def test_a_learner_of_classes_is_refused(measured: AssayStore) -> None:
     with pytest.raises(ConfigError, match="ProtoNet predicts classes"):
-        next(run_value_protocol(build("protonet"), measured))
+        run_value_task(build("protonet"), measured, measured.tasks[0], (16,), (0,))
 
 
 def test_tasks_without_values_have_no_results(store: AssayStore) -> None:
-    assert list(run_value_protocol(build("tanimoto_gp"), store, (16,), (0,))) == [[], [], [], []]
+    learner = build("tanimoto_gp")
+    found = list(run_protocol(learner, store, (16,), (0,), task_run=run_value_task))
+    assert found == [[], [], [], []]
 
 
 def test_23_of_the_meta_valid_assays_have_values(shared_data: Path) -> None:
