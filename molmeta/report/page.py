@@ -64,6 +64,7 @@ def write_report(
     ask_for_page_libraries()
     from markupsafe import Markup
 
+    from molmeta.explanation.support import MEANING
     from molmeta.report import compounds, figures
     from molmeta.report.held_out_figures import held_out_figures
     from molmeta.report.structures import Drawings
@@ -95,6 +96,7 @@ def write_report(
         held_out=held_out_figures(held_out, quantity),
         why_not_held_out=why_not,
         explained=explained,
+        meaning=MEANING,
         ranked=ranked,
         supports=compounds.supports(target, drawings, ranked, explained),
         data=data_document(target, support, library),

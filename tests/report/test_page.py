@@ -13,6 +13,7 @@ import molmeta.evaluation.check
 from molmeta.assays.support import SupportSet, build_support
 from molmeta.assays.tables import Row
 from molmeta.errors import ConfigError, OutputError
+from molmeta.explanation.support import MEANING
 from molmeta.report.library import read_library
 from molmeta.report.made_from import MadeFrom
 from molmeta.report.page import write_report
@@ -137,6 +138,13 @@ def test_every_row_is_there(target: TargetModel, tmp_path: Path) -> None:
     assert "8 rows read, 5 with a score" in page.words
     for number in (6, 7, 8):
         assert re.search(rf"\n{number}.*?(parse_error|not_smiles|empty)", page.words)
+
+
+def test_the_parts_of_a_score_are_told_in_words(target: TargetModel, tmp_path: Path) -> None:
+    words = ParsedPage(page_of(tmp_path, target)).words
+    parts = [name for name in MEANING if words.count(name) > 1]
+    assert "average of the support" in parts
+    assert all(words.count(MEANING[name]) == 1 for name in parts)
 
 
 def test_a_row_says_what_is_to_be_known_of_it(target: TargetModel, tmp_path: Path) -> None:
