@@ -2,7 +2,8 @@
 
 RDKit's canonical SMILES depends on the order of the atoms where the centres of a ring or a cage
 only mean something together (adamantanes, inositols), and may be a text that RDKit itself refuses
-where a double bond leaves an aromatic ring (porphyrins). See its issues 7759, 8670 and 8775.
+where a double bond leaves an aromatic ring (porphyrins). See its issues 7759, 8670 and 8775. What
+it corrects on reading, five-bonded phosphorus and halogens, it may itself have written.
 """
 
 import re
@@ -18,7 +19,7 @@ _MAX_ATOMS = 200
 """Above, where 16 writings take a second, RDKit's own form stands if RDKit can read it."""
 
 _LONG = 150
-_TO_AROMATIC_ATOM = re.compile(r"=[/\\]?\[?[a-z]")
+_READ_OTHERWISE = re.compile(r"=[/\\]?\[?[a-z]|=P\d*\(?=|P\d*\(=O\)=|\[(?:Cl|Br|I)H")
 _IN_STEREO_RING = rdqueries.HasPropQueryAtom("_ringStereoAtoms")
 
 
@@ -31,7 +32,7 @@ def settled_form(mol: Chem.Mol, smiles: str) -> str | None:
             FS-Mol are written again to make sure, and 0.3 % in several ways.
     """
     has_several = "@" in smiles and _has_dependent_centres(mol)
-    if not has_several and (len(smiles) > _LONG or _TO_AROMATIC_ATOM.search(smiles)):
+    if not has_several and (len(smiles) > _LONG or _READ_OTHERWISE.search(smiles)):
         has_several = _rewritten(smiles) != smiles
     if not has_several:
         return smiles

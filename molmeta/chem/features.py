@@ -18,7 +18,7 @@ def featurize(molecules: Sequence[Molecule]) -> MoleculeBatch:
     graphs = graphs_of(molecules)
     owners = graphs.molecule_of_atom[graphs.bonds[:, 0]]
     starts = graphs.n_atoms.cumsum() - graphs.n_atoms
-    ecfp = ecfp_counts([molecule.mol for molecule in molecules])
+    ecfp = ecfp_counts(graphs)
     return MoleculeBatch(
         atom_offsets=_offsets(graphs.n_atoms),
         atoms=torch.from_numpy(graphs.atoms),

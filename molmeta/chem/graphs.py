@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
-from rdkit.Chem import rdMolDescriptors
+from rdkit.Chem.rdMolDescriptors import GetConnectivityInvariants as _invariants
 
 from molmeta.chem.intake import Molecule
 from molmeta.chem.vocabulary import (
@@ -45,6 +45,8 @@ class Graphs:
     """[n], of each molecule."""
     atoms: NDArray[np.uint8]
     """[n_atoms, 7]: category of each column in `vocabulary.ATOM_COLUMNS`."""
+    invariants: NDArray[np.uint32]
+    """[n_atoms]: RDKit's hash of element, neighbours, hydrogens, charge, isotope, ring or not."""
     bonds: NDArray[np.int64]
     """[n_bonds, 2], ascending: each bond once, its first atom before its second."""
     bond_features: NDArray[np.uint8]
@@ -85,7 +87,9 @@ def graphs_of(molecules: Sequence[Molecule]) -> Graphs:
     place[written] = np.arange(len(written))
 
     bonds, bond_features = _bonds(molecules, n_atoms, starts)
-    atoms = _atoms(molecules, starts, np.bincount(bonds.ravel(), minlength=len(place)))[written]
+    invariants = _flat((_invariants(m.mol) for m in molecules), np.uint32)
+    degrees = np.bincount(bonds.ravel(), minlength=len(place))
+    atoms = _atoms(molecules, starts, invariants, degrees)[written]
     bonds = np.sort(place[bonds], axis=1)
     ascending = np.argsort(_as_numbers(bonds, len(place)), kind="stable")
     bonds, bond_features = bonds[ascending], bond_features[ascending]
@@ -97,6 +101,7 @@ def graphs_of(molecules: Sequence[Molecule]) -> Graphs:
     return Graphs(
         n_atoms=n_atoms,
         atoms=atoms,
+        invariants=invariants[written],
         bonds=bonds,
         bond_features=bond_features,
         ring_sizes=_flat((map(len, of_one) for of_one in rings), np.int64),
@@ -105,14 +110,16 @@ def graphs_of(molecules: Sequence[Molecule]) -> Graphs:
 
 
 def _atoms(
-    molecules: Sequence[Molecule], starts: NDArray[np.int64], degrees: NDArray[np.int64]
+    molecules: Sequence[Molecule],
+    starts: NDArray[np.int64],
+    invariants: NDArray[np.uint32],
+    degrees: NDArray[np.int64],
 ) -> NDArray[np.uint8]:
     """Seven categories an atom, in RDKit's order; aromatic is still 0."""
-    # RDKit's connectivity invariant and the degree, which tells implicit hydrogens from those that
-    # are atoms, fix the first five columns. A batch holds only a few dozen different pairs, and one
-    # atom of each is looked at.
-    invariants = (rdMolDescriptors.GetConnectivityInvariants(m.mol) for m in molecules)
-    pairs = _flat(invariants, np.int64) << 8 | degrees
+    # The invariant and the degree, which tells implicit hydrogens from those that are atoms, fix
+    # the first five columns. A batch holds only a few dozen different pairs, and one atom of each
+    # is looked at.
+    pairs = invariants.astype(np.int64) << 8 | degrees
     _, examples, kinds = np.unique(pairs, return_index=True, return_inverse=True)
     owners = np.asarray(np.searchsorted(starts, examples, side="right")) - 1
     indices = examples - starts[owners]

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 _PLACES_PER_KEY = 16
 
@@ -19,9 +20,19 @@ class KeySet:
         self._low_bits = n_places - 1
         self._sieve = torch.zeros(n_places, dtype=torch.bool, device=ascending.device)
         self._sieve[ascending & self._low_bits] = True
+        self._found = WeakTensorKeyDictionary()
 
     def find(self, keys: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows of `keys` [n] that are in the set, ascending, and their places in it: [k] each."""
+        """Rows of `keys` [n] that are in the set, ascending, and their places in it: [k] each.
+
+        Looked up once for as long as somebody holds `keys`.
+        """
+        if keys not in self._found:
+            self._found[keys] = self._look_up(keys)
+        rows, places = self._found[keys]
+        return rows, places
+
+    def _look_up(self, keys: Tensor) -> tuple[Tensor, Tensor]:
         rows = self._sieve.index_select(0, keys & self._low_bits).nonzero()[:, 0]
         wanted = keys[rows]
         places = torch.searchsorted(self.ascending, wanted).clamp(max=len(self.ascending) - 1)

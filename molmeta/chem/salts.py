@@ -5,7 +5,7 @@ from functools import cache
 from rdkit import Chem, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
-from molmeta.chem.status import Rejected, Status
+from molmeta.chem.status import Rejected, Status, listed
 
 # Written neutral, without stereo; the names appear in reasons. Common pharmaceutical salt formers,
 # and what stands more than twice beside a larger fragment in Tox21, ToxCast, SIDER and MUV.
@@ -94,13 +94,15 @@ def parent_of(mol: Chem.Mol) -> tuple[Chem.Mol, list[str]]:
     if len(Chem.GetMolFrags(mol)) == 1:
         return mol, []
     by_constitution: dict[str, list[Chem.Mol]] = {}
-    for fragment in Chem.GetMolFrags(mol, asMols=True):
+    with rdBase.BlockLogs():
+        fragments = Chem.GetMolFrags(mol, asMols=True)
+    for fragment in fragments:
         _refuse_complex(fragment)
         fragment = neutral_form(fragment)
         by_constitution.setdefault(_constitution(fragment), []).append(fragment)
     parent = _choose(by_constitution)
     removed = [_label(other) for other in by_constitution if other != parent]
-    changes = [f"salt: removed {', '.join(removed)}"] if removed else []
+    changes = [f"salt: removed {listed(removed)}"] if removed else []
     forms = {Chem.MolToSmiles(form): form for form in by_constitution[parent]}
     if len(forms) == 1:
         return next(iter(forms.values())), changes
@@ -154,7 +156,7 @@ def _choose(by_constitution: dict[str, list[Chem.Mol]]) -> str:
     if not candidates:
         raise Rejected(Status.MIXTURE, "only inorganic ions, no organic part")
     if len(candidates) > 1:
-        reason = f"{len(candidates)} organic parts: {', '.join(map(_label, candidates))}"
+        reason = f"{len(candidates)} organic parts: {listed(map(_label, candidates))}"
         raise Rejected(Status.MIXTURE, f"{reason}; keep the one that was measured")
     return candidates[0]
 

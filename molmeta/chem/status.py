@@ -1,5 +1,6 @@
 """What intake can say about a row: status codes, and the value that stands for a refused row."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,3 +49,10 @@ class Rejected(Exception):
 def shown(text: str) -> str:
     """The start of `text`, quoted, printable and short enough to repeat in a reason."""
     return ascii(text if len(text) <= 40 else text[:37] + "...")
+
+
+def listed(words: Iterable[str], separator: str = ", ") -> str:
+    """The first five of `words`, and how many more there are: short enough for a reason."""
+    words = list(words)
+    more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+    return separator.join(words[:5]) + more

@@ -50,6 +50,15 @@ def test_rdkit_alone_gives_these_molecules_more_than_one_form() -> None:
         assert len({canonical(text) for text in writings}) > 1, name
 
 
+@pytest.mark.parametrize("smiles", ["O=I", "O=p1ccncc1", "Cc1cccp(=O)c1C", "O=p1ncccc1C"])
+def test_what_rdkit_corrects_when_it_reads_its_own_form_is_corrected_at_once(smiles: str) -> None:
+    assert canonical(smiles) != canonical(canonical(smiles))
+    molecule = accepted(smiles)
+    assert molecule.smiles == canonical(molecule.smiles)
+    for writing in Chem.MolToRandomSmilesVect(molecule.mol, 12, randomSeed=7):
+        assert accepted(writing).smiles == molecule.smiles
+
+
 def test_what_rdkit_writes_and_cannot_read_is_refused() -> None:
     # Its furan oxygen has three bonds, which RDKit does not notice on the way in.
     result = read_smiles("C=1cc2[nH]c(=O)/c(=C\\c3cccn3C)c(=N)n2o1")

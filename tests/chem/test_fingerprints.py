@@ -1,14 +1,21 @@
 """Fingerprints against RDKit's other interfaces and hand numbers."""
 
 import numpy as np
+import pytest
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 
-from molmeta.chem.fingerprints import ecfp_counts
+from molmeta.chem.fingerprints import EcfpCounts, ecfp_counts
+from molmeta.chem.graphs import graphs_of
+from molmeta.chem.intake import Molecule, read_smiles
+
+
+def ecfp_of(text: str) -> EcfpCounts:
+    return ecfp_counts(graphs_of([read_smiles(text)]))
 
 
 def counts(text: str) -> list[int]:
-    return sorted(ecfp_counts([Chem.MolFromSmiles(text)]).counts.tolist())
+    return sorted(ecfp_of(text).counts.tolist())
 
 
 def test_methane_has_one_environment():
@@ -23,24 +30,46 @@ def test_benzene_has_six_atoms_and_their_two_larger_surroundings():
     assert counts("c1ccccc1") == [6, 6, 6]
 
 
-def test_environments_are_those_of_the_fingerprint_that_records_its_atoms(molecules):
+def rdkit_counts(mol: Chem.Mol) -> dict[int, int]:
+    """Hash -> count, by the fingerprint that records its atoms."""
+    output = rdFingerprintGenerator.AdditionalOutput()
+    output.AllocateBitInfoMap()
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2)
+    generator.GetSparseFingerprint(mol, additionalOutput=output)
+    return {bit: len(atoms) for bit, atoms in output.GetBitInfoMap().items()}
+
+
+def test_environments_are_those_of_the_fingerprint_that_records_its_atoms(molecules):
     for molecule in molecules:
-        output = rdFingerprintGenerator.AdditionalOutput()
-        output.AllocateBitInfoMap()
-        generator.GetSparseFingerprint(molecule.mol, additionalOutput=output)
-        places = output.GetBitInfoMap()
-        ecfp = ecfp_counts([molecule.mol])
+        ecfp = ecfp_counts(graphs_of([molecule]))
         ids, found = ecfp.ids, ecfp.counts
         assert ids.dtype == np.int32
         assert found.dtype == np.uint8
         assert (np.diff(ids.astype(np.int64)) > 0).all()
-        expected = {bit: len(atoms) for bit, atoms in places.items()}
+        expected = rdkit_counts(molecule.mol)
         assert dict(zip(ids.view(np.uint32).tolist(), found.tolist(), strict=True)) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("CO", "C=C", "C1CC1", "CC(C)(C)C", "FS(F)(F)(F)(F)F", "[2H]C([2H])[2H]"),
+        *("C1C2C1C2", "C12C3C1C23", "C123CC1(C2)C3", "C12C3C4C1C5C2C3C45"),  # rings of three, cages
+        "C1CC1" + "C1CC1" * 40,  # more bonds than a word has bits, and many alike
+        "c1ccc2c(c1)" + "CCCCCCCCCC" * 12 + "CCCCC2",
+        "[Na]OC1=CC=CN=C1C#N",
+    ],
+)
+def test_environments_of_the_same_bonds_are_counted_once_as_rdkit_counts_them(text):
+    molecule = read_smiles(text)
+    assert isinstance(molecule, Molecule)
+    ecfp = ecfp_counts(graphs_of([molecule]))
+    found = dict(zip(ecfp.ids.view(np.uint32).tolist(), ecfp.counts.tolist(), strict=True))
+    assert found == rdkit_counts(molecule.mol)
+
+
 def test_handedness_does_not_enter_the_fingerprint():
-    left, right = (ecfp_counts([Chem.MolFromSmiles(t)]) for t in ("C[C@H](N)O", "C[C@@H](N)O"))
+    left, right = map(ecfp_of, ("C[C@H](N)O", "C[C@@H](N)O"))
     assert np.array_equal(left.ids, right.ids)
 
 
@@ -50,8 +79,13 @@ def test_counts_stop_at_255():
 
 
 def test_many_molecules_have_the_counts_of_each_alone(molecules):
-    together = ecfp_counts([molecule.mol for molecule in molecules])
-    alone = [ecfp_counts([molecule.mol]) for molecule in molecules]
+    together = ecfp_counts(graphs_of(molecules))
+    alone = [ecfp_counts(graphs_of([molecule])) for molecule in molecules]
     assert together.lengths.tolist() == [len(one.ids) for one in alone]
     assert np.array_equal(together.ids, np.concatenate([one.ids for one in alone]))
     assert np.array_equal(together.counts, np.concatenate([one.counts for one in alone]))
+
+
+def test_no_molecules_have_no_counts():
+    ecfp = ecfp_counts(graphs_of([]))
+    assert [len(ecfp.lengths), len(ecfp.ids), len(ecfp.counts)] == [0, 0, 0]

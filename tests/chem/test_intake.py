@@ -101,7 +101,8 @@ def test_the_tables_have_a_row_for_each_of_the_75_cases() -> None:
 
 
 def test_a_refusal_writes_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
-    for text in ("C(", "CFC", "c1cccc1", "[H]", "[PH](=O)(=O)C(", "C |junk|", "F[P-](F)(F)(F)(F)F"):
+    texts = ("C(", "CFC", "c1cccc1", "[H]", "[PH](=O)(=O)C(", "C |junk|", "F[P-](F)(F)(F)(F)F")
+    for text in (*texts, "CCO.[Zn+3]", "Cc1(C)=NCCC1"):
         read_smiles(text)
     assert capfd.readouterr() == ("", "")
 
