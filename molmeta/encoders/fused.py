@@ -10,6 +10,7 @@ from molmeta.chem.similarity import folded_counts
 from molmeta.chem.vocabulary import N_DESCRIPTORS
 from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend, GraphNetwork
+from molmeta.encoders.inference import fingerprint_states, graph_vectors
 
 
 class FusedEncoder(nn.Module):
@@ -58,8 +59,11 @@ class FusedEncoder(nn.Module):
     def forward(self, molecules: MoleculeBatch) -> Tensor:
         """The embedding of each molecule, from itself alone: [n, dim]."""
         config = self.config
+        in_inference = not (self.training or torch.is_grad_enabled())
         fixed: list[Tensor] = []
-        if config.ecfp:
+        if config.ecfp and in_inference:
+            fixed.append(fingerprint_states(self.from_ecfp, molecules))
+        elif config.ecfp:
             counts = torch.log1p(folded_counts(molecules, config.ecfp_bits))
             if self.training and config.input_dropout:
                 counts = nn.functional.dropout(counts, config.input_dropout)
@@ -73,6 +77,7 @@ class FusedEncoder(nn.Module):
             if fixed and self.training and config.view_dropout:
                 kept = torch.rand(len(molecules), 1, device=h.device) >= config.view_dropout
                 h = h * kept
-            h = h + self.from_graph(self.graph(molecules))
+            read = graph_vectors(self.graph, molecules) if in_inference else self.graph(molecules)
+            h = h + self.from_graph(read)
         mixed: Tensor = self.mix(h)
         return mixed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ Backend = Literal["pyg", "torch"]
 """Who passes the messages. `pyg`: torch_geometric's GINEConv, for training. `torch`: the same
 layer in three lines of torch, for prediction, because importing torch_geometric costs more time
 than everything else in a cold prediction together. Same parameters, same numbers (tested)."""
+
+N_BOND_KINDS: Final = BOND_COLUMNS["order"] * BOND_COLUMNS["stereo"]
 
 
 class GINEConv(nn.Module):
@@ -47,9 +49,8 @@ class GraphNetwork(nn.Module):
         self.atom_embeddings = nn.ModuleList(
             nn.Embedding(size, width) for size in ATOM_COLUMNS.values()
         )
-        n_bond_kinds = BOND_COLUMNS["order"] * BOND_COLUMNS["stereo"]
         self.bond_embeddings = nn.ModuleList(
-            nn.Embedding(n_bond_kinds, width) for _ in range(layers)
+            nn.Embedding(N_BOND_KINDS, width) for _ in range(layers)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
         self.convs = nn.ModuleList(_conv(width, backend) for _ in range(layers))
@@ -61,11 +62,10 @@ class GraphNetwork(nn.Module):
         """One vector a molecule: [n, 2 * width]."""
         atoms = molecules.atoms.long()
         h = torch.stack([e(atoms[:, i]) for i, e in enumerate(self.atom_embeddings)]).sum(0)
-        order, stereo = molecules.bond_features.long().unbind(1)
-        bond_kinds = (order * BOND_COLUMNS["stereo"] + stereo).repeat(2)
+        kinds = bond_kinds(molecules).repeat(2)
         edges = molecules.edge_index()
         for norm, conv, bonds in zip(self.norms, self.convs, self.bond_embeddings, strict=True):
-            h = h + conv(norm(h), edges, bonds(bond_kinds))
+            h = h + conv(norm(h), edges, bonds(kinds))
         return self._read_out(self.last_norm(h), molecules)
 
     def _read_out(self, h: Tensor, molecules: MoleculeBatch) -> Tensor:
@@ -73,13 +73,23 @@ class GraphNetwork(nn.Module):
         place = molecules.molecule_of_atom()
         empty = h.new_zeros(len(molecules), h.shape[1])
         total = empty.index_add(0, place, weights * self.value(h))
-        mean = total / (empty.index_add(0, place, weights) + 1e-6)
-        # A molecule of 25 atoms, the usual size, has a sum of the mean's scale.
-        return torch.cat([mean, total / 25.0], dim=1)
+        return mean_and_sum(total, empty.index_add(0, place, weights))
+
+
+def bond_kinds(molecules: MoleculeBatch) -> Tensor:
+    """Order and stereo of each bond in one number below N_BOND_KINDS: [n_bonds], int64."""
+    order, stereo = molecules.bond_features.long().unbind(1)
+    return order * BOND_COLUMNS["stereo"] + stereo
+
+
+def mean_and_sum(total: Tensor, weights: Tensor) -> Tensor:
+    """Readout [n, 2 * width] of molecules by their gated sums and the sums of the gates."""
+    # A molecule of 25 atoms, the usual size, has a sum of the mean's scale.
+    return torch.cat([total / (weights + 1e-6), total / 25.0], dim=1)
 
 
 def _conv(width: int, backend: Backend) -> nn.Module:
-    mlp = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+    mlp = nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), nn.Linear(width, width))
     if backend == "pyg":
         from torch_geometric.nn import GINEConv as PygGINEConv
 

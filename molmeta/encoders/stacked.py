@@ -74,7 +74,10 @@ def encode_stacked(
     stacked: dict[str, Tensor] = {
         name: _Stacked.of(value, rows_under(name)) for name, value in weights.items()
     }
-    vectors: Tensor = torch.func.functional_call(encoder, stacked, (molecules,))
+    # With a gradient, even where nobody asks for one: else the encoder would take its other way,
+    # which is not made for stacked weights.
+    with torch.enable_grad():
+        vectors: Tensor = torch.func.functional_call(encoder, stacked, (molecules,))
     return vectors
 
 
