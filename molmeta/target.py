@@ -28,10 +28,12 @@ from molmeta.learners.base import (
     Head,
     HeadPredictor,
     Learner,
+    PairKernel,
     Prediction,
     Predictor,
     fixed_order,
 )
+from molmeta.learners.overlap import Overlap, PackedCounts, SupportCounts
 from molmeta.learners.parts import Joint, Parts, joint_of, parts_of
 from molmeta.learners.registry import LEARNERS
 from molmeta.learners.values import (
@@ -41,6 +43,7 @@ from molmeta.learners.values import (
     ValuePredictor,
     in_fixed_order,
 )
+from molmeta.learners.weighted_tanimoto import structural_kernel
 from molmeta.scores import ScoredRow, Scores, after_intake, in_place, probability_reach
 
 BATCH: Final = 256
@@ -225,10 +228,21 @@ class TargetModel:
         """Rows of different molecules; status and reason tell of the score alone."""
         batch = featurize(molecules).to(self.support.molecules.device)
         predictor = self._value_predictor or self._predictor
-        prediction = None if predictor is None else predictor(batch)
-        similarity = tanimoto(self.support.molecules, batch).amax(0)
-        scores = self._scores(batch.keys, prediction, similarity)
+        if isinstance(predictor, HeadPredictor) and batch.device.type == "cpu":
+            embedded = replace(predictor.embed(batch), given=self._similarities(batch))
+            scores = self.score_embedded(embedded)
+        else:
+            prediction = None if predictor is None else predictor(batch)
+            similarity = tanimoto(self.support.molecules, batch).amax(0)
+            scores = self._scores(batch.keys, prediction, similarity)
         return scores.rows([molecule.smiles for molecule in molecules])
+
+    def _similarities(self, molecules: MoleculeBatch) -> dict[PairKernel, Tensor]:
+        """Those of the support with molecules [n] that a head may ask for."""
+        counts = self.support_counts
+        return Overlap(counts, PackedCounts.of(molecules, counts.kernel)).similarities(
+            0, len(molecules)
+        )
 
     @torch.inference_mode()
     def score_embedded(self, molecules: Embedded) -> Scores:
@@ -263,6 +277,11 @@ class TargetModel:
         """The support compounds in the order in which the learner's head knows them."""
         return self.support.molecules.gather(self._order)
 
+    @cached_property
+    def support_counts(self) -> SupportCounts:
+        """What is counted in `head_support`."""
+        return SupportCounts.of(self.head_support, structural_kernel(self.checkpoint.learner))
+
     @property
     def _order(self) -> Tensor:
         if isinstance(self.support, MeasuredMolecules):
@@ -281,7 +300,10 @@ class TargetModel:
 
     @cached_property
     def _seen_keys(self) -> KeySet:
-        return KeySet(self.checkpoint.seen_keys.cpu())
+        memory, seen = self.checkpoint.learner.memory, self.checkpoint.seen_keys.cpu()
+        # As a rule both know the same compounds, which are then looked up once for both.
+        is_same = memory is not None and torch.equal(memory.keys, seen)
+        return memory.known if memory is not None and is_same else KeySet(seen)
 
 
 def adapt_target(checkpoint: Checkpoint, support_set: SupportSet | MeasuredSupport) -> TargetModel:

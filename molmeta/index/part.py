@@ -17,27 +17,23 @@ from typing import Any, Final, NamedTuple
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from molmeta.assays.tables import Row
 from molmeta.chem.batch import MoleculeBatch, concatenate
-from molmeta.chem.features import featurize
-from molmeta.chem.intake import Molecule, read_smiles
 from molmeta.chem.status import Status
 from molmeta.chem.vocabulary import ATOM_COLUMNS, BOND_COLUMNS, N_DESCRIPTORS
 from molmeta.errors import ConfigError, InputError, OutputError
-from molmeta.index.counts import PackedCounts, word_dtype
+from molmeta.index.encoding import EncodedRows
 from molmeta.index.records import Record, Records
 from molmeta.learners.base import HeadLearner
+from molmeta.learners.overlap import PackedCounts, word_dtype
 from molmeta.learners.weighted_tanimoto import structural_kernel
 from molmeta.typed_json import from_json
 from molmeta.whole_file import whole_file
 
 ROWS: Final = 16_384
 """Of a part; the words of so many molecules mostly have numbers of two bytes."""
-
-_BATCH: Final = 256
-"""Rows read at a time, which bounds the memory."""
 
 _NOTE: Final = "molmeta"
 """Name of the note in the file's metadata."""
@@ -98,31 +94,25 @@ class Content(NamedTuple):
     note: PartNote
 
 
-def make_content(rows: Sequence[Row], learner: HeadLearner) -> Content:
-    """The content for `rows`, at least one; `learner` in evaluation mode."""
-    records: list[Record] = []
-    places: list[int] = []
-    batches, vectors = [], []
-    for start in range(0, len(rows), _BATCH):
-        some = rows[start : start + _BATCH]
-        verdicts = [row.problem or read_smiles(row.smiles) for row in some]
-        for place, (row, verdict) in enumerate(zip(some, verdicts, strict=True), start):
-            records.append(Record(verdict.status, verdict.reason, row.cells))
-            if isinstance(verdict, Molecule):
-                places.append(place)
-        batches.append(featurize([v for v in verdicts if isinstance(v, Molecule)]))
-        vectors.append(_directions(learner, batches[-1]))
-    molecules = concatenate(batches)
-    changed = [records[place].status is not Status.OK for place in places]
+def make_content(
+    rows: Sequence[Row], encoded: Sequence[EncodedRows], learner: HeadLearner
+) -> Content:
+    """The content for `rows`, at least one, which `learner` has `encoded`."""
+    verdicts = [verdict for some in encoded for verdict in some.verdicts]
+    is_molecule = [one for some in encoded for one in some.is_molecule]
+    molecules = concatenate([some.molecules for some in encoded])
+    places = torch.tensor(is_molecule).nonzero()[:, 0]
+    changed = [verdicts[place][0] is not Status.OK for place in places.tolist()]
     part = Part(
-        vectors=torch.cat(vectors),
+        vectors=torch.cat([some.vectors for some in encoded]),
         keys=molecules.keys,
         changed=torch.tensor(changed, dtype=torch.bool),
-        places=torch.tensor(places, dtype=torch.int32),
+        places=places.int(),
         counts=PackedCounts.of(molecules, structural_kernel(learner)),
     )
-    by_status = Counter(str(record.status) for record in records)
+    by_status = Counter(str(status) for status, _ in verdicts)
     note = PartNote(len(rows), len(part), rows_sha256(rows), dict(sorted(by_status.items())))
+    records = [Record(*verdict, row.cells) for verdict, row in zip(verdicts, rows, strict=True)]
     return Content(part, Records.of(records), note)
 
 
@@ -219,13 +209,6 @@ def read_records(path: Path, n_rows: int) -> Records:
     return records
 
 
-@torch.inference_mode()
-def _directions(learner: HeadLearner, molecules: MoleculeBatch) -> Tensor:
-    """Embeddings at unit length: [n, dim], float16, on the CPU."""
-    device = next(learner.parameters()).device
-    return nn.functional.normalize(learner.encoder(molecules.to(device)), dim=1).half().cpu()
-
-
 def _arrays(owner: Any, prefix: str) -> dict[str, Tensor]:
     """The tensors of a dataclass, and of those in it, by their names in the file."""
     arrays: dict[str, Tensor] = {}
@@ -263,4 +246,4 @@ def _within(places: Tensor, n: int) -> bool:
         return True
     # By numpy, which knows two-byte numbers without a sign.
     numbers = places.numpy()
-    return bool(numbers.min() >= 0 and numbers.max() < n)
+    return bool(numbers.max() < n) and (numbers.dtype.kind == "u" or bool(numbers.min() >= 0))

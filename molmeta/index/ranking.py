@@ -14,10 +14,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from molmeta.chem.similarity import tanimoto
 from molmeta.chem.status import Status
 from molmeta.errors import ConfigError, InputError
-from molmeta.index.counts import Overlap, SupportCounts
 from molmeta.index.manifest import (
     BUILDING,
     INDEX,
@@ -28,8 +26,9 @@ from molmeta.index.manifest import (
 )
 from molmeta.index.part import Part, read_part, read_records
 from molmeta.index.records import Record, Records
-from molmeta.learners.base import Embedded, HeadLearner, Learner, PairKernel
-from molmeta.learners.weighted_tanimoto import WeightedTanimoto, structural_kernel
+from molmeta.learners.base import Embedded, HeadLearner, Learner
+from molmeta.learners.overlap import Overlap
+from molmeta.learners.weighted_tanimoto import structural_kernel
 from molmeta.scores import ScoredRow, Scores, after_intake
 from molmeta.screening import RowOutput, ScreenSummary
 from molmeta.screening.columns import appended_cells
@@ -125,7 +124,6 @@ def rank(
             f"{index.folder} was made with the encoder of another model: use that model, or make "
             "an index with this one (molmeta index --model)."
         )
-    support = SupportCounts.of(target.head_support, kernel)
     manifest = index.manifest
     summary = ScreenSummary(
         n_rows=manifest.n_rows,
@@ -136,7 +134,7 @@ def rank(
 
     def rank_part(number: int) -> list[_Chunk]:
         part, start = index.part(number), manifest.starts[number]
-        return list(_chunks(part, start, support, target, kernel, learner.length, best))
+        return list(_chunks(part, start, target, learner, best))
 
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -228,22 +226,17 @@ class _Chunk:
 def _chunks(
     part: Part,
     first: int,
-    support: SupportCounts,
     target: TargetModel,
-    kernel: WeightedTanimoto | None,
-    length: float,
+    learner: HeadLearner,
     best: _Best,
 ) -> Iterator[_Chunk]:
     """The molecules of a part whose first row is `first` of the library."""
-    overlap = Overlap(support, part.counts)
+    overlap = Overlap(target.support_counts, part.counts)
     step = max(1, CELLS // len(target.support))
     for start in range(0, len(part), step):
         end = min(start + step, len(part))
-        plain, weighted = overlap.similarities(start, end)
-        given: dict[PairKernel, Tensor] = {tanimoto: plain}
-        if kernel is not None and weighted is not None:
-            given[kernel] = weighted
-        vectors = _at_length(part.vectors[start:end], length)
+        given = overlap.similarities(start, end)
+        vectors = _as_seen(part.vectors[start:end], learner)
         scores = target.score_embedded(Embedded(vectors, part.molecules(start, end), given=given))
         failed, changed = ~scores.is_finite, part.changed[start:end]
         far = scores.is_far & ~failed
@@ -270,7 +263,9 @@ def _chunks(
         )
 
 
-def _at_length(vectors: Tensor, length: float) -> Tensor:
-    """Unit vectors [n, dim] in half precision at another length, as floats."""
+def _as_seen(vectors: Tensor, learner: HeadLearner) -> Tensor:
+    """Unit vectors [n, dim] in half precision as the learner's heads take them."""
+    if learner.only_products and learner.length == 1.0:
+        return vectors
     floats = vectors.float()
-    return floats if length == 1.0 else floats.mul_(length)
+    return floats if learner.length == 1.0 else floats.mul_(learner.length)

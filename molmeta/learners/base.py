@@ -102,6 +102,9 @@ _TABLE_ROWS = 256
 _LARGEST_TABLE = 5_000
 """Molecules of the largest task whose pairs are kept: 200 MB for a kernel."""
 
+_CACHED = 512
+"""Vectors in half precision whose floats stay in the cache until they are multiplied."""
+
 
 class PairTable:
     """Kernels between all molecules of a task, each computed once for however many draws of it."""
@@ -164,10 +167,18 @@ class Embedded:
     def products(self, others: Embedded) -> Tensor:
         """Scalar products of the vectors, [len(self), len(others)], in the others' dtype.
 
-        A library may have its vectors in a smaller one than a support.
+        A library may have its vectors in a smaller one than a support; for those in half precision
+        the products are float.
         """
         # This way round, because a product of many rows by few columns is the faster one.
-        return (others.vectors @ self.vectors.to(others.vectors.dtype).T).T
+        if others.vectors.dtype != torch.half:
+            return (others.vectors @ self.vectors.to(others.vectors.dtype).T).T
+        own = self.vectors.float().T
+        products = own.new_empty(len(others.vectors), own.shape[1])
+        for start in range(0, len(products), _CACHED):
+            part = slice(start, start + _CACHED)
+            torch.mm(others.vectors[part].float(), own, out=products[part])
+        return products.T
 
 
 Head = Callable[[Embedded], Prediction]
@@ -196,6 +207,9 @@ class HeadLearner(Learner):
 
     in_double: ClassVar[bool] = False
     """Whether the vectors are double, for heads that would amplify rounding."""
+    only_products: ClassVar[bool] = False
+    """Whether heads look at vectors through `Embedded.products` alone, which takes half precision
+    as it is."""
 
     def __init__(self, encoder: EncoderConfig, backend: Backend = "torch") -> None:
         super().__init__()

@@ -27,8 +27,7 @@ from molmeta.learners.baselines import (
     TanimotoGP,
     TanimotoGPConfig,
 )
-
-N_SUPPORT = 30
+from tests.learners.conftest import N_SUPPORT
 
 
 def knn(**settings: float) -> NearestNeighbours:
@@ -41,26 +40,6 @@ def gp(**settings: float) -> TanimotoGP:
 
 def batch_of(*texts: str) -> MoleculeBatch:
     return featurize([read_smiles(text) for text in texts])
-
-
-@pytest.fixture(scope="module")
-def labels(molecules: list[Molecule]) -> np.ndarray:
-    """Whether each drug has a halogen: something that fingerprints can tell."""
-    halogens = {"F", "Cl", "Br", "I"}
-    return np.array(
-        [any(a.GetSymbol() in halogens for a in m.mol.GetAtoms()) for m in molecules[:97]], float
-    )
-
-
-@pytest.fixture(scope="module")
-def support(drugs: MoleculeBatch, labels: np.ndarray) -> LabeledMolecules:
-    rows = torch.arange(N_SUPPORT)
-    return LabeledMolecules(drugs.gather(rows), torch.tensor(labels[:N_SUPPORT]).float())
-
-
-@pytest.fixture(scope="module")
-def query(drugs: MoleculeBatch) -> MoleculeBatch:
-    return drugs.gather(torch.arange(N_SUPPORT, len(drugs)))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from sklearn.linear_model import LogisticRegression as Regression
 from sklearn.neighbors import KNeighborsClassifier
 
 from molmeta.assays.task import LabeledMolecules
-from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.intake import Molecule
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
@@ -18,8 +17,7 @@ from molmeta.learners.classical import (
     LogisticRegression,
     LogisticRegressionConfig,
 )
-
-N_SUPPORT = 30
+from tests.learners.conftest import N_SUPPORT
 
 
 def knn(**settings: int) -> EuclideanNeighbours:
@@ -31,26 +29,6 @@ def counts(molecules: list[Molecule]) -> np.ndarray:
     """The fingerprints that FS-Mol's files hold, of the drugs: [97, 2048]."""
     morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     return np.array([morgan.GetCountFingerprintAsNumPy(m.mol) for m in molecules[:97]], float)
-
-
-@pytest.fixture(scope="module")
-def labels(molecules: list[Molecule]) -> np.ndarray:
-    """Whether each drug has a halogen."""
-    halogens = {"F", "Cl", "Br", "I"}
-    return np.array(
-        [any(a.GetSymbol() in halogens for a in m.mol.GetAtoms()) for m in molecules[:97]], float
-    )
-
-
-@pytest.fixture(scope="module")
-def support(drugs: MoleculeBatch, labels: np.ndarray) -> LabeledMolecules:
-    rows = torch.arange(N_SUPPORT)
-    return LabeledMolecules(drugs.gather(rows), torch.tensor(labels[:N_SUPPORT]).float())
-
-
-@pytest.fixture(scope="module")
-def query(drugs: MoleculeBatch) -> MoleculeBatch:
-    return drugs.gather(torch.arange(N_SUPPORT, len(drugs)))
 
 
 def test_neighbours_vote_as_scikit_learns(counts, labels, support, query):

@@ -40,6 +40,18 @@ def test_a_kernel_is_computed_once_for_all_parts(drugs: MoleculeBatch) -> None:
     assert sum(calls) == len(drugs)
 
 
+def test_products_with_vectors_in_half_precision_are_those_with_their_floats(
+    drugs: MoleculeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "_CACHED", 40)  # in parts, the last one shorter
+    support = Embedded(torch.randn(5, 16).double(), drugs.gather(torch.arange(5)))
+    halves = torch.randn(len(drugs), 16).half()
+    found = support.products(Embedded(halves, drugs))
+    assert found.dtype == torch.float32
+    expected = support.vectors.float() @ halves.float().T
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
 def test_parts_of_different_tasks_have_no_table_in_common(drugs: MoleculeBatch) -> None:
     rows = torch.arange(10)
     one = Embedded(torch.zeros(len(drugs), 1), drugs).tabulated().gather(rows)

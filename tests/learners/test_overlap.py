@@ -5,14 +5,14 @@ import torch
 
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.similarity import tanimoto
-from molmeta.index.counts import Overlap, PackedCounts, SupportCounts, word_dtype
+from molmeta.learners.overlap import Overlap, PackedCounts, SupportCounts, word_dtype
 from molmeta.learners.weighted_tanimoto import WeightedTanimoto
 
 
 def test_similarities_are_exactly_those_of_the_unpacked_counts(batch: MoleculeBatch) -> None:
     support = batch.gather(torch.tensor([3, 40, 3, 77, 120]))
     overlap = Overlap(SupportCounts.of(support, None), PackedCounts.of(batch, None))
-    assert torch.equal(overlap.similarities(0, len(batch))[0], tanimoto(support, batch))
+    assert torch.equal(overlap.similarities(0, len(batch))[tanimoto], tanimoto(support, batch))
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 1), (5, 17), (30, 31)])
@@ -21,8 +21,8 @@ def test_a_stretch_has_the_similarities_of_the_whole(
 ) -> None:
     support = batch.gather(torch.arange(50, 60))
     overlap = Overlap(SupportCounts.of(support, None), PackedCounts.of(batch, None))
-    whole = overlap.similarities(0, len(batch))[0]
-    assert torch.equal(overlap.similarities(start, end)[0], whole[:, start:end])
+    whole = overlap.similarities(0, len(batch))[tanimoto]
+    assert torch.equal(overlap.similarities(start, end)[tanimoto], whole[:, start:end])
 
 
 def test_molecules_that_share_no_environment_with_the_support_have_similarity_0(
@@ -31,7 +31,7 @@ def test_molecules_that_share_no_environment_with_the_support_have_similarity_0(
     support, others = batch.gather(torch.tensor([0])), batch.gather(torch.arange(1, 20))
     strange = MoleculeBatch(**{**support.tensors(), "ecfp_ids": support.ecfp_ids ^ 0x5BD1E995})
     overlap = Overlap(SupportCounts.of(strange, None), PackedCounts.of(others, None))
-    assert not overlap.similarities(0, 19)[0].any()
+    assert not overlap.similarities(0, 19)[tanimoto].any()
 
 
 def test_a_word_takes_two_bytes_while_they_can_name_all() -> None:
@@ -54,7 +54,7 @@ def test_a_vocabulary_of_many_words_keeps_every_similarity(batch: MoleculeBatch)
     overlap = Overlap(SupportCounts.of(many.gather(torch.tensor([7, 80])), None), packed)
     expected = torch.zeros(2, 90)
     expected[0, 7] = expected[1, 80] = 1.0
-    assert torch.equal(overlap.similarities(0, 90)[0], expected)
+    assert torch.equal(overlap.similarities(0, 90)[tanimoto], expected)
 
 
 def test_weighted_similarities_are_those_of_the_kernel(batch: MoleculeBatch) -> None:
@@ -62,7 +62,7 @@ def test_weighted_similarities_are_those_of_the_kernel(batch: MoleculeBatch) -> 
     kernel.log_weights.copy_(torch.linspace(-2, 2, len(kernel.log_weights)))
     support = batch.gather(torch.tensor([3, 40, 3, 77, 120]))
     overlap = Overlap(SupportCounts.of(support, kernel), PackedCounts.of(batch, kernel))
-    plain, weighted = overlap.similarities(10, 60)
+    found = overlap.similarities(10, 60)
     some = batch.gather(torch.arange(10, 60))
-    assert torch.equal(plain, tanimoto(support, some))
-    torch.testing.assert_close(weighted, kernel(support, some), rtol=1e-5, atol=1e-6)
+    assert torch.equal(found[tanimoto], tanimoto(support, some))
+    torch.testing.assert_close(found[kernel], kernel(support, some), rtol=1e-5, atol=1e-6)

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.counted import FIRST_NUMBER, MOST, counted, levels
+from molmeta.chem.similarity import tanimoto
+from molmeta.learners.base import PairKernel
 from molmeta.learners.weighted_tanimoto import WeightedTanimoto
 
 _FEW_WORDS = 1 << 16
@@ -80,12 +82,13 @@ class SupportCounts:
     """[n_ids, n_support], int64."""
     totals: Tensor
     """[n_support], float32."""
+    kernel: WeightedTanimoto | None
     weights: Tensor | None
     """[n_ids, most + 1], float32: what each count of an id weighs; None without a kernel."""
 
     @classmethod
     def of(cls, support: MoleculeBatch, kernel: WeightedTanimoto | None) -> SupportCounts:
-        """The counts of `support` [n_support]."""
+        """The counts of `support` [n_support], and the kernel to compare them by."""
         all_ids, all_counts, owners = counted(support)
         ids, places = torch.unique(all_ids, return_inverse=True)
         counts = torch.zeros(len(ids), len(support), dtype=torch.int64)
@@ -97,7 +100,7 @@ class SupportCounts:
             steps = kernel.weights(features).float().view(len(ids), most)
             weights = nn.functional.pad(steps.cumsum(1), (1, 0))
         totals = counts[ids < FIRST_NUMBER].sum(0).float()
-        return cls(ids, counts, totals, weights)
+        return cls(ids, counts, totals, kernel, weights)
 
 
 class Overlap:
@@ -115,31 +118,36 @@ class Overlap:
         minima = torch.minimum(packed.counts[shared].long()[:, None], support.counts[owners])
         is_environment = (support.ids[owners] < FIRST_NUMBER)[:, None]
         sums = [(minima * is_environment).float()]
+        of_support, of_packed = [support.totals], [packed.totals]
         if support.weights is not None:
             sums.append(support.weights[owners].gather(1, minima))
-            self._of_support = support.weights.gather(1, support.counts).sum(0)
+            of_support.append(support.weights.gather(1, support.counts).sum(0))
+            of_packed.append(packed.weights)
+        self._of_support = torch.stack(of_support)  # [1 or 2, n_support]: plain, weighted
+        self._of_packed = torch.stack(of_packed, dim=1)[:, :, None]  # [n, 1 or 2, 1]
         # Row 0 is what all other words add: nothing.
         self._sums = nn.functional.pad(torch.cat(sums, dim=1), (0, 0, 1, 0))
         self._row_of_word = torch.zeros(len(packed.ids), dtype=torch.int32)
         self._row_of_word[shared] = torch.arange(1, len(shared) + 1, dtype=torch.int32)
 
-    def similarities(self, start: int, end: int) -> tuple[Tensor, Tensor | None]:
-        """Plain and weighted Tanimoto similarity with the molecules `start` to `end`.
+    def similarities(self, start: int, end: int) -> dict[PairKernel, Tensor]:
+        """Similarity with the molecules `start` to `end`, as `Embedded.given` takes it.
 
         Returns:
-            Σ min / Σ max of environments' counts, as `tanimoto` has it, and what the weighted
-            kernel says, None without one: [n_support, end - start] each.
+            What `tanimoto` says and, where there is one, the weighted kernel: [n_support,
+            end - start] each.
         """
         packed, support = self._packed, self._support
         offsets = packed.offsets[start : end + 1]
         words = packed.words[int(offsets[0]) : int(offsets[-1])].int()
         rows = self._row_of_word.index_select(0, words)
         sums = nn.functional.embedding_bag(rows, self._sums, offsets[:-1] - offsets[0], mode="sum")
-        n_support = support.counts.shape[1]
-        both = sums[:, :n_support]
-        either = support.totals + packed.totals[start:end, None] - both
-        plain = (both / either.clamp(min=1.0)).T
-        if support.weights is None:
-            return plain, None
-        both = sums[:, n_support:]
-        return plain, (both / (self._of_support + packed.weights[start:end, None] - both)).T
+        both = sums.view(-1, *self._of_support.shape)
+        # In place, because these are the largest arrays of all.
+        either = (self._of_support + self._of_packed[start:end]).sub_(both)
+        either[:, 0].clamp_(min=1.0)
+        found = both.div_(either).unbind(1)
+        similarities: dict[PairKernel, Tensor] = {tanimoto: found[0].T}
+        if support.kernel is not None:
+            similarities[support.kernel] = found[1].T
+        return similarities
