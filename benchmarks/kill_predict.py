@@ -107,7 +107,8 @@ class Campaign:
         return self._taken()
 
     def _check(self, *, was_killed: bool) -> None:
-        left = {path.name: path.read_bytes() for path in self._folder.iterdir()}
+        files = [path for path in self._folder.iterdir() if path.is_file()]
+        left = {path.name: path.read_bytes() for path in files}
         for name in set(left) & set(self._expected):
             if left[name] != self._expected[name]:
                 raise Violation(f"{name} was not whole after a kill: {self._words}")

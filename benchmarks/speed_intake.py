@@ -35,8 +35,8 @@ def measure(texts: Sequence[str], repeats: int) -> list[Row]:
     slow = 8 * each[DEEPCHEM] if DEEPCHEM in each else None
     job = "SMILES to arrays, a molecule"
     return [
-        Row(job, each["own"], "us", PARSER, each[PARSER], goal=2.5, guard=4.5),
-        Row(job, each["own"], "us", PYG, each[PYG], goal=1 / 3, guard=0.7),
+        Row(job, each["own"], "us", PARSER, each[PARSER], goal=2.5, guard=3.5),
+        Row(job, each["own"], "us", PYG, each[PYG], goal=1 / 3, guard=0.6),
         Row(job, each["own"], "us", DEEPCHEM, slow),
     ]
 
