@@ -19,10 +19,10 @@ class Posterior:
 
     weights: Tensor
     """[n_support]; their product with the kernel to the support is the posterior mean."""
-    roots: Tensor
-    """[n_support], square roots of the likelihood's curvature: how much each value tells."""
-    factor: Tensor
-    """[n_support, n_support], lower Cholesky factor of I + W½ K W½, W½ the roots."""
+    whitener: Tensor
+    """[n_support, n_support], L⁻¹ W½, W the likelihood's curvature, how much each value tells, and
+    L the lower Cholesky factor of I + W½ K W½: its product with the kernel to the support is what
+    the support explains. Written out, because a library has many more rows than a support."""
 
     def moments(self, cross: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of the latent function at other molecules: [n] each.
@@ -34,8 +34,7 @@ class Posterior:
             own: [n] or [], kernel of each with itself.
         """
         cross = cross.to(self.weights.dtype)
-        scaled = self.roots[:, None] * cross
-        explained = torch.linalg.solve_triangular(self.factor, scaled, upper=False).square().sum(0)
+        explained = (self.whitener @ cross).square().sum(0)
         return self.weights @ cross, (own - explained).clamp(min=1e-6)
 
     def covariance(self, cross: Tensor, prior: Tensor) -> Tensor:
@@ -45,8 +44,7 @@ class Posterior:
             cross: [n_support, n], kernel of the support with them.
             prior: [n, n], kernel between them.
         """
-        scaled = self.roots[:, None] * cross
-        explained = torch.linalg.solve_triangular(self.factor, scaled, upper=False)
+        explained = self.whitener @ cross
         remaining: Tensor = prior - explained.T @ explained
         return remaining
 
@@ -70,20 +68,22 @@ def posterior(kernel: Tensor, targets: Tensor, relations: Tensor, noise: Tensor)
         noise: [], variance of a measurement around f.
     """
     if not relations.any():
-        return _step(kernel, torch.zeros_like(targets), targets, relations, noise)
+        weights, roots = _step(kernel, torch.zeros_like(targets), targets, relations, noise)
+        return Posterior(weights, _whitener(kernel, roots))
     with torch.no_grad():
         mode = _mode(kernel.detach(), targets.detach(), relations, noise.detach())
-    weights = _step(kernel, mode, targets, relations, noise).weights
+    weights, _ = _step(kernel, mode, targets, relations, noise)
     # The curvature at a mode that knows its own derivative, for the derivative of the variance.
     _, curvature = _slope_and_curvature(kernel @ weights, targets, relations, noise)
-    return Posterior(weights, curvature.sqrt(), _factor(kernel, curvature.sqrt()))
+    return Posterior(weights, _whitener(kernel, curvature.sqrt()))
 
 
 def _mode(kernel: Tensor, targets: Tensor, relations: Tensor, noise: Tensor) -> Tensor:
     """The most likely f at the support: [n_support]."""
     weights = torch.zeros_like(targets)
     for _ in range(_MAX_STEPS):
-        move = _step(kernel, kernel @ weights, targets, relations, noise).weights - weights
+        stepped, _ = _step(kernel, kernel @ weights, targets, relations, noise)
+        move = stepped - weights
         before = _log_posterior(kernel, weights, targets, relations, noise)
         # From far out a whole step may overshoot; half of it, often enough, does not.
         while (kernel @ move).abs().max() > _CONVERGED * noise.sqrt() and _log_posterior(
@@ -98,20 +98,26 @@ def _mode(kernel: Tensor, targets: Tensor, relations: Tensor, noise: Tensor) -> 
 
 def _step(
     kernel: Tensor, f: Tensor, targets: Tensor, relations: Tensor, noise: Tensor
-) -> Posterior:
-    """One Newton step from f [n_support]: alg. 3.1, lines 4 to 8."""
+) -> tuple[Tensor, Tensor]:
+    """One Newton step from f [n_support], alg. 3.1, lines 4 to 8: weights and W½, [n] each."""
     slope, curvature = _slope_and_curvature(f, targets, relations, noise)
     roots = curvature.sqrt()
     factor = _factor(kernel, roots)
     pull = curvature * f + slope
     solved = torch.cholesky_solve((roots * (kernel @ pull))[:, None], factor)[:, 0]
-    return Posterior(pull - roots * solved, roots, factor)
+    return pull - roots * solved, roots
 
 
 def _factor(kernel: Tensor, roots: Tensor) -> Tensor:
     identity = torch.eye(len(roots), dtype=kernel.dtype, device=kernel.device)
     factor: Tensor = torch.linalg.cholesky(identity + roots[:, None] * kernel * roots)
     return factor
+
+
+def _whitener(kernel: Tensor, roots: Tensor) -> Tensor:
+    factor = _factor(kernel, roots)
+    whitener: Tensor = torch.linalg.solve_triangular(factor, roots.diag(), upper=False)
+    return whitener
 
 
 def _slope_and_curvature(
