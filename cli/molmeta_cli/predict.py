@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 from click.core import ParameterSource
 
+from molmeta.forkserver import start_loading
 from molmeta_cli.adaptation import check_target_flags, files_read, open_target, prepare_device
 from molmeta_cli.console import progress_bar, rows_out, tell, tell_summary
 from molmeta_cli.flags import (
@@ -116,6 +117,8 @@ def command(
         _check_index_flags(device, workers, abstain)
         device, rankers = "cpu", _threads_for_index(threads)
         threads = 1  # of torch: a ranker keeps a core busy by itself
+    if workers > 1:
+        start_loading()
     chosen = prepare_device("cpu" if workers > 1 and device == "auto" else device, threads)
     from molmeta.assays.outputs import check_place
     from molmeta.assays.tables import Table

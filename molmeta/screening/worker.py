@@ -1,4 +1,4 @@
-"""One process that scores with a target's model, and the pipe to it.
+"""One process that does some work on rows again and again, and the pipe to it.
 
 It ends with the process that started it, however that ends, and a Ctrl-C is not for it.
 """
@@ -8,43 +8,39 @@ import io
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
+from typing import Any, NamedTuple
 
 import torch
 
-from molmeta.scores import ScoredRow
-from molmeta.target import TargetModel
+from molmeta.forkserver import CONTEXT, interrupts_ignored
 
-if sys.platform == "linux":
-    # Copied from a process that has torch loaded, one that takes another's place starts in tenths
-    # of a second. Elsewhere such a copy is not safe, or not known.
-    _CONTEXT = multiprocessing.get_context("forkserver")
-    _CONTEXT.set_forkserver_preload(["molmeta.target"])
-else:
-    _CONTEXT = multiprocessing.get_context("spawn")
+
+class Failure(NamedTuple):
+    """The answer of a process whose work raised an exception."""
+
+    reason: str
 
 
 class WorkerProcess:
     """One process, from this side."""
 
     def __init__(self) -> None:
-        self.connection, theirs = _CONTEXT.Pipe()
-        self.process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
-        with _interrupts_ignored():
+        self.connection, theirs = CONTEXT.Pipe()
+        self.process = CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
+        with interrupts_ignored():
             self.process.start()
         theirs.close()
-        self.has_model = False
+        self.has_work = False
 
-    def give(self, model: bytes) -> None:
-        """Send the model, for which it waits."""
-        self.has_model = True
+    def give(self, work: bytes) -> None:
+        """Send the work, for which it waits."""
+        self.has_work = True
         with suppress(OSError):  # it died, which is noticed when it should answer
-            self.connection.send_bytes(model)
+            self.connection.send_bytes(work)
 
     def end(self) -> str:
         """Kill the process; how it had ended before, in words."""
@@ -61,33 +57,32 @@ class WorkerProcess:
 
 
 def _serve(connection: Connection) -> None:
-    """Answer each list of texts with their rows, or with why there are none, until the end."""
+    """Answer each list of rows with what the work makes of them, until the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the process that started this
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     with suppress(EOFError, OSError):  # nobody is there any more
-        connection.send("ready for the model")
-        target: TargetModel = connection.recv()
-        connection.send("ready for texts")
+        connection.send("ready for the work")
+        work = connection.recv()
+        connection.send("ready for rows")
         while True:
-            texts = connection.recv()
-            answer: list[ScoredRow] | str
+            rows = connection.recv()
             try:
-                answer = target.score(texts)
+                answer = work(rows)
             except Exception as error:
-                answer = ascii(error)
-            connection.send(answer)
+                answer = Failure(ascii(error))
+            connection.send_bytes(by_value(answer))
 
 
-def by_value(target: TargetModel) -> bytes:
-    """`target` as a connection sends it, but with the contents of its tensors.
+def by_value(what: Any) -> bytes:
+    """`what` as a connection sends it, but with the contents of its tensors.
 
     Torch would send file descriptors, which a process that is killed meanwhile leaves hanging.
     """
     buffer = io.BytesIO()
     pickler = ForkingPickler(buffer)
     pickler.dispatch_table = copyreg.dispatch_table
-    pickler.dump(target)
+    pickler.dump(what)
     return buffer.getvalue()
 
 
@@ -96,16 +91,3 @@ def _end_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """What is started meanwhile ignores Ctrl-C from its first moment on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
