@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Final, Protocol
 
-import torch
-
-from molmeta.assays.file_lock import take_lock
 from molmeta.assays.outputs import open_output
 from molmeta.assays.tables import Row
-from molmeta.errors import ConfigError, InputError, OutputError
+from molmeta.errors import InputError, OutputError
+from molmeta.index.encoding import EncoderPool, encode
 from molmeta.index.manifest import (
     BUILDING,
     INDEX,
@@ -44,9 +37,15 @@ from molmeta.index.part import (
 )
 from molmeta.learners.base import HeadLearner
 from molmeta.screening.columns import free_names
+from molmeta.screening.pool import TIMEOUT
+from molmeta.whole_file import take_lock
 
 REJECTED: Final = "rejected.csv"
 """In the folder of an index: the rows that are no molecules, with their reasons."""
+
+
+_CHUNK: Final = 2_048
+"""Rows that a process encodes in one go."""
 
 
 class Library(Protocol):
@@ -67,6 +66,7 @@ def build_index(
     *,
     append: bool = False,
     workers: int = 1,
+    timeout: float = TIMEOUT,
     progress: Callable[[int], object] | None = None,
 ) -> Manifest:
     """The index of `library` in `folder`, finished; a stopped build of it goes on.
@@ -78,13 +78,16 @@ def build_index(
         library: its rows are streamed.
         learner: in evaluation mode; its encoder decides which models can use the index.
         append: add the rows to a finished index.
-        workers: processes that read and encode.
+        workers: processes that read and encode; of 2 or more, a row that ends one or hangs is
+            rejected as `worker_crash` or `timeout`.
+        timeout: seconds that a row alone may take, with several workers.
         progress: called with the number of rows done since the last call.
 
     Raises:
         OutputError: the folder holds something else, is in use, or cannot be written.
         InputError: the library has no rows, is damaged, has other columns than the index or other
             rows than when the build was stopped; or the index is damaged.
+        ConfigError: several processes cannot be started, or the learner is on a GPU.
     """
     rows = iter(library)
     chunks = iter(lambda: list(islice(rows, ROWS)), [])
@@ -99,8 +102,11 @@ def build_index(
                 "append new rows alone."
             )
         paths = (part_path(folder, number) for number in count(len(start.parts)))
+        pool = None
+        if workers > 1:
+            pool = stack.enter_context(EncoderPool(learner, workers, timeout=timeout))
         parts = []
-        for part in _made(zip(paths, chain([first], chunks), strict=False), learner, workers):
+        for part in _made(zip(paths, chain([first], chunks), strict=False), learner, pool):
             parts.append(part)
             if progress is not None:
                 progress(part.n_rows)
@@ -164,64 +170,31 @@ def _extended(folder: Path, fresh: Manifest) -> Manifest:
     return manifest
 
 
-_Task = tuple[Path, Sequence[Row]]
-"""The file of a part, and its rows."""
+def _made(
+    tasks: Iterable[tuple[Path, Sequence[Row]]], learner: HeadLearner, pool: EncoderPool | None
+) -> Iterator[PartEntry]:
+    """The parts of these rows at these paths in order, each made where it is not there yet."""
+    read: deque[tuple[Path, Sequence[Row], int]] = deque()
 
-
-def _made(tasks: Iterable[_Task], learner: HeadLearner, workers: int) -> Iterator[PartEntry]:
-    """The parts in order, each made where it is not there yet."""
-    if workers == 1:
+    def chunks() -> Iterator[Sequence[Row]]:
         for path, rows in tasks:
-            yield _part(path, rows, learner)
-        return
-    # Not fork: torch's threads may hold locks that a forked child would wait for.
-    context = multiprocessing.get_context("spawn")
-    pending: deque[Future[PartEntry]] = deque()
-    with ProcessPoolExecutor(workers, context, _start_worker, (learner,)) as pool:
-        try:
-            for path, rows in tasks:
-                pending.append(pool.submit(_part_in_worker, path, rows))
-                # One more than is worked on, so that no worker waits for the table.
-                if len(pending) > workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        except BrokenProcessPool as error:
-            raise ConfigError(
-                "A worker process died. The same command goes on where it was; with one worker it "
-                "needs less memory."
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+            missing = () if path.exists() else rows
+            starts = range(0, max(1, len(missing)), _CHUNK)
+            read.append((path, rows, len(starts)))
+            yield from (missing[start : start + _CHUNK] for start in starts)
+
+    in_process = partial(encode, learner=learner)
+    encoded = map(in_process, chunks()) if pool is None else pool.answers(chunks())
+    for first in encoded:
+        path, rows, n_chunks = read.popleft()
+        others = islice(encoded, n_chunks - 1)
+        if all_of_them := [*first, *chain.from_iterable(others)]:
+            write_content(path, make_content(rows, all_of_them, learner))
+        yield _checked(path, rows, learner)
 
 
-_learner: HeadLearner
-"""Of a worker process."""
-
-
-def _start_worker(learner: HeadLearner) -> None:
-    global _learner
-    _learner = learner
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the process that started this
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _part_in_worker(path: Path, rows: Sequence[Row]) -> PartEntry:
-    return _part(path, rows, _learner)
-
-
-def _part(path: Path, rows: Sequence[Row], learner: HeadLearner) -> PartEntry:
-    """The part of `rows` at `path`, made or, from before, checked."""
-    if not path.exists():
-        write_content(path, make_content(rows, learner))
+def _checked(path: Path, rows: Sequence[Row], learner: HeadLearner) -> PartEntry:
+    """The part of `rows` at `path`, which may be there from before."""
     note = read_note(path)
     if note.rows_sha256 != rows_sha256(rows):
         raise InputError(

@@ -15,7 +15,8 @@ from molmeta.assays.readers.columns import SMILES_COLUMNS, known_column, named_c
 from molmeta.errors import InputError
 from molmeta.screening.columns import NUMERIC, appended_cells, appended_columns
 from molmeta.screening.library import CHUNK
-from molmeta.screening.workers import TIMEOUT, Workers
+from molmeta.screening.pool import TIMEOUT
+from molmeta.screening.workers import Workers
 from molmeta.target import TargetModel
 
 if TYPE_CHECKING:

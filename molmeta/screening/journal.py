@@ -24,14 +24,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
-from molmeta.assays.file_lock import take_lock
-from molmeta.assays.outputs import cannot_write, hidden_beside, sync_file, sync_folder
+from molmeta.assays.outputs import cannot_write
 from molmeta.chem.status import Status
 from molmeta.errors import OutputError
 from molmeta.scores import ScoredRow
 from molmeta.screening.library import ScoreChunks
 from molmeta.screening.provenance import origin
 from molmeta.target import TargetModel
+from molmeta.whole_file import hidden_beside, sync_file, sync_folder, take_lock
 
 _MAGIC: Final = b"molmeta journal 1\n"
 _FRAME: Final = struct.Struct("<II")

@@ -16,7 +16,9 @@ from molmeta.chem.status import Status
 from molmeta.errors import InputError, OutputError
 from molmeta.index.building import build_index
 from molmeta.index.manifest import part_path, read_manifest, weights_sha256, write_manifest
+from molmeta.index.part import read_part
 from molmeta.index.ranking import LibraryIndex
+from tests.index.fragile import DEADLY, ENDLESS, fragile_learner
 from tests.index.library import TEXTS, Library, contents, learner_of
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +114,30 @@ def test_several_processes_make_the_same_bytes(finished: Path, tmp_path: Path) -
     build_index(folder, Library(), learner_of(), workers=2, progress=done.append)
     assert sum(done) == len(TEXTS)
     assert contents(folder) == contents(finished)
+
+
+def test_a_row_that_ends_or_stops_its_process_is_rejected_alone(tmp_path: Path) -> None:
+    texts = (*TEXTS[:20], DEADLY, *TEXTS[20:45], ENDLESS, *TEXTS[45:])
+    fragile, sound = tmp_path / "fragile.index", tmp_path / "sound.index"
+    build_index(fragile, Library(texts), fragile_learner(), workers=2, timeout=1.5)
+    with (fragile / "rejected.csv").open(encoding="utf-8", newline="") as file:
+        deadly, endless = (r for r in csv.DictReader(file) if r["smiles"] in (DEADLY, ENDLESS))
+    assert (deadly["row"], deadly["status"]) == ("21", "worker_crash")
+    assert deadly["reason"] == "worker: the process that read this row died of SIGSEGV"
+    assert (endless["row"], endless["status"]) == ("47", "timeout")
+    assert "no answer within 1.5 s" in endless["reason"]
+    texts = tuple("nonsense" if text in (DEADLY, ENDLESS) else text for text in texts)
+    build_index(sound, Library(texts), learner_of())
+    assert torch.equal(keys_in(fragile), keys_in(sound))
+
+
+def keys_in(folder: Path) -> torch.Tensor:
+    manifest = read_manifest(folder / "index.json")
+    parts = [
+        read_part(part_path(folder, number), entry.n_molecules, entry.n_rows, manifest.dim)
+        for number, entry in enumerate(manifest.parts)
+    ]
+    return torch.cat([part.keys for part in parts])
 
 
 def test_appended_rows_follow_those_of_before(finished: Path, tmp_path: Path) -> None:

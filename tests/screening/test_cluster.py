@@ -12,8 +12,8 @@ from molmeta.chem.status import Status
 from molmeta.errors import InputError
 from molmeta.screening import NUMERIC, appended_columns, screen
 from molmeta.target import adapt_target
-from tests.cli.conftest import ROOT
 from tests.molecules import MOLECULES
+from tests.no_network.sitecustomize import NOTES
 from tests.screening.fragile import EXIT, fragile_target
 from tests.tiny_model import support_set, tiny_checkpoint
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of all kinds
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    environment = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "cli")])}
+    environment = {name: os.environ[name] for name in ("PYTHONPATH", NOTES)}
     ray.init(
         num_cpus=3,
         include_dashboard=False,

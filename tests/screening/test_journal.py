@@ -13,7 +13,6 @@ from molmeta.scores import ScoredRow
 from molmeta.screening.journal import Journal
 from molmeta.screening.library import ScoreChunks
 from molmeta.target import TargetModel, adapt_target
-from tests.cli.conftest import ROOT
 from tests.molecules import MOLECULES
 from tests.tiny_model import (
     ACTIVES,
@@ -168,7 +167,7 @@ def test_the_journal_of_another_command_is_not_thrown_away(
 HOLDER = """
 import sys
 from pathlib import Path
-from molmeta.assays.file_lock import take_lock
+from molmeta.whole_file import take_lock
 with open(sys.argv[1], "r+b") as file:
     print(take_lock(file), flush=True)
     sys.stdin.read()
@@ -181,7 +180,6 @@ def test_a_lock_ends_with_its_process(target: TargetModel, output: Path) -> None
         [sys.executable, "-c", HOLDER, path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={"PYTHONPATH": str(ROOT)},
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"True\n"

@@ -19,7 +19,6 @@ from molmeta.errors import ConfigError
 from molmeta.scores import ScoredRow
 from molmeta.screening.workers import Workers
 from molmeta.target import TargetModel, adapt_target
-from tests.cli.conftest import ROOT
 from tests.molecules import MOLECULES
 from tests.screening.fragile import (
     CONFUSED,
@@ -79,7 +78,7 @@ def test_a_row_that_ends_its_process_is_found_and_the_others_are_scored(
     rows = scored(fragile, texts, 20)
     bad = rows.pop(25)
     assert (bad.status, bad.is_usable) == (Status.WORKER_CRASH, False)
-    assert bad.reason == f"worker: the process that scored this row {said}"
+    assert bad.reason == f"worker: the process that read this row {said}"
     for row, expected in zip(rows, target.score(TEXTS), strict=True):
         assert (row.smiles, row.status) == (expected.smiles, expected.status)
         assert row.logit == pytest.approx(expected.logit, abs=1e-5)
@@ -173,12 +172,10 @@ def test_no_process_outlives_the_one_that_started_it(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     (tmp_path / "run.py").write_text(SCRIPT)
-    path = os.pathsep.join([str(ROOT), str(ROOT / "cli")])
     with subprocess.Popen(
         [sys.executable, tmp_path / "run.py"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
         start_new_session=True,
     ) as process:
         assert process.stdout is not None
