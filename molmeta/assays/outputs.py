@@ -1,19 +1,12 @@
-"""Rows to one file that is either whole under its name or not there: CSV, TSV, SMI, SDF, Parquet.
+"""Rows to one file, whole under its name or not there: CSV, TSV, SMI, SDF, Parquet."""
 
-A file is written under a temporary name in its own folder, flushed to the disk, and renamed last.
-What a killed process left under such a name, the next that writes to the same place removes.
-"""
-
-import hashlib
 import os
-import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from molmeta.assays.file_lock import take_lock
 from molmeta.assays.readers.columns import SMILES_COLUMNS, known_column
 from molmeta.assays.writers.delimited import DelimitedWriter
 from molmeta.assays.writers.packed import PACKED, packed
@@ -22,6 +15,7 @@ from molmeta.assays.writers.row_writer import RowWriter, Sink
 from molmeta.assays.writers.sdf import SdfWriter
 from molmeta.assays.writers.smi import SmiWriter
 from molmeta.errors import OutputError
+from molmeta.whole_file import remove_left, sync_file, whole_file
 
 FORMATS = ("csv", "tsv", "smi", "sdf", "parquet")
 
@@ -160,56 +154,35 @@ def _sink(
             sys.stdout.buffer.flush()
         write_companions(companions, inputs)
         return
-    with _told(path):
-        final = Path(path).resolve()
-        is_device = final.exists() and not final.is_file() and not final.is_dir()
-        if is_device:
-            partial, stream = final, final.open("wb")
-        else:
-            check_place(path, overwrite=overwrite, inputs=inputs)
-            _remove_left(final)
-            partial = hidden_beside(final, f"-{secrets.token_hex(4)}.partial")
-            stream = partial.open("xb")
-            take_lock(stream)
-    try:
-        yield stream
+    with ExitStack() as stack:
         with _told(path):
-            stream.flush() if is_device else sync_file(stream)
-            stream.close()
+            final = Path(path).resolve()
+            is_device = final.exists() and not final.is_file() and not final.is_dir()
             if not is_device:
+                remove_left(final)  # a kill right after it was finished leaves an empty folder
                 check_place(path, overwrite=overwrite, inputs=inputs)
-        write_companions(companions, inputs)
-        if not is_device:
+            place = final if is_device else stack.enter_context(whole_file(final))
+            stream = place.open("wb")
+        try:
+            yield stream
             with _told(path):
-                partial.replace(final)
-                sync_folder(final.parent)
-    finally:
-        # After a success both do nothing; after a failure the file is a part, and is removed.
-        with suppress(OSError):
-            stream.close()
-        if not is_device:
-            partial.unlink(missing_ok=True)
+                stream.flush() if is_device else sync_file(stream)
+                stream.close()
+                if not is_device:
+                    check_place(path, overwrite=overwrite, inputs=inputs)
+        finally:
+            # After a failure it may hold bytes that the disk has no room for.
+            with suppress(OSError):
+                stream.close()
+        write_companions(companions, inputs)
+        with _told(path):
+            stack.pop_all().close()
 
 
 def write_companions(companions: Mapping[Path, str], inputs: Sequence[Path | str]) -> None:
     """Write the text at each path, whatever is there but `inputs`."""
     for path, text in companions.items():
         write_whole(path, text, overwrite=True, inputs=inputs)
-
-
-def hidden_beside(final: Path, ending: str) -> Path:
-    """A hidden name in the folder of `final` that nothing but its name decides."""
-    # Not made from the name itself, which may already be as long as a name can be.
-    digest = hashlib.sha256(os.fsencode(final.name)).hexdigest()[:16]
-    return final.with_name(f".molmeta-{digest}{ending}")
-
-
-def _remove_left(final: Path) -> None:
-    """Remove the parts of `final` that killed processes left: those that nobody holds."""
-    for part in final.parent.glob(hidden_beside(final, "-*.partial").name):
-        with suppress(OSError), part.open("rb") as file:
-            if take_lock(file):
-                part.unlink()
 
 
 def check_place(path: Path | str, *, overwrite: bool, inputs: Sequence[Path | str]) -> None:
@@ -228,22 +201,6 @@ def check_place(path: Path | str, *, overwrite: bool, inputs: Sequence[Path | st
             raise OutputError(f"{path} is the file being read; write the result to another")
         if not overwrite:
             raise OutputError(f"{path} exists already; name another file, or allow overwriting it")
-
-
-def sync_file(file: BinaryIO) -> None:
-    """Bring what was written to the disk, so that it lasts through a power cut."""
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the new name last through a power cut, where the system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _checked_format(format: str | None, path: Path | str) -> str:

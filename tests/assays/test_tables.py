@@ -72,6 +72,13 @@ READABLE: list[tuple[str, bytes, str, dict[str, Any], list[tuple[str, ...]]]] = 
     ("B14 UTF-16", CSV.encode("utf-16"), "l.csv", {}, TWO_ROWS),
     ("B18 header only", b"smiles,id\n", "l.csv", {}, []),
     ("B18 header only, list", b"SMILES Name\n", "l.smi", {}, []),
+    (
+        "B19 one column",
+        b'smiles\nCCO\n\n""\n \n"\t"\nCCN\n',
+        "l.csv",
+        {},
+        [("CCO",), ("",), ("",), (" ",), ("\t",), ("CCN",)],
+    ),
     ("B19 blank lines", b"smiles,id\n\nCCO,a\n\n\nCCN,b\n\n", "l.csv", {}, TWO_ROWS),
     (
         "B20 cells unchanged",

@@ -50,8 +50,8 @@ def read_delimited(
 ) -> Records:
     """Columns and records of a delimited table.
 
-    Blank lines are passed over (an empty cell of a one-column table is written `""`) and counted in
-    `notes`. A row with too few or too many cells, a NUL or a stray quote keeps its place.
+    Blank lines are passed over and counted in `notes`; in a table of one column they are rows, as
+    in a list. A row with too few or too many cells, a NUL or a stray quote keeps its place.
 
     Raises:
         InputError: no header where one was expected, a comment in its place, every row off by the
@@ -113,9 +113,11 @@ def _fitted(
     """Each row as found and as a record of exactly `width` cells."""
     blank = 0
     for row in rows:
-        if _is_blank(row):
+        if _is_blank(row) and width > 1:
             blank += 1
             continue
+        if _is_blank(row):
+            row = Record(row.line, row.cells or ("",), row.problem)
         problem = row.problem
         if problem is None and len(row.cells) != width:
             problem = damaged(_ragged(row, width))
