@@ -1,14 +1,10 @@
 """What every test gets: fixed seeds, one thread, and a few molecules and assays of its own."""
 
-import ipaddress
 import os
 import random
 import signal
-import socket
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +17,7 @@ from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.features import featurize
 from molmeta.chem.intake import Molecule, read_smiles
 from tests.molecules import DRUGS, MOLECULES
+from tests.no_network.sitecustomize import NOTES
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and the commands that they
 # start inherit that.
@@ -34,49 +31,26 @@ settings.register_profile("molmeta", deadline=None)
 settings.load_profile("molmeta")
 
 
-CALLS_ABROAD: list[str] = []
-"""What the test at hand asked of another machine."""
+# Every process that a test starts finds the package and is without a network too.
+ROOT = Path(__file__).parents[1]
+_PATHS = (ROOT / "tests/no_network", ROOT, ROOT / "cli", os.environ.get("PYTHONPATH", ""))
+os.environ["PYTHONPATH"] = os.pathsep.join(map(str, filter(None, _PATHS)))
 
 
-def _stay_at_home(event: str, arguments: tuple[Any, ...]) -> None:
-    """Refuse every name look-up, connection and datagram that leaves this machine.
-
-    An audit hook sees what any library does through Python's sockets, in any thread.
-    """
-    if event in ("socket.getaddrinfo", "socket.gethostbyname"):
-        host = arguments[0]
-    elif event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
-        sock, address = arguments[:2]
-        # A datagram socket that is connected has sent nothing yet: so one learns one's own address.
-        is_silent = event == "socket.connect" and sock.type == socket.SOCK_DGRAM
-        host = address[0] if isinstance(address, tuple) and not is_silent else None
-    else:
-        return
-    if not _is_at_home(host):
-        CALLS_ABROAD.append(f"{event} {host}")
-        raise OSError(f"the tests have no network: {event} {host}")
-
-
-def _is_at_home(host: str | bytes | None) -> bool:
-    name = host.decode() if isinstance(host, bytes) else host
-    if name in (None, "", "localhost", socket.gethostname()):
-        return True
-    try:
-        address = ipaddress.ip_address(str(name).partition("%")[0])
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
-
-
-sys.addaudithook(_stay_at_home)
+@pytest.fixture(scope="session", autouse=True)
+def _notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where every process notes what it asked of another machine."""
+    notes = tmp_path_factory.getbasetemp() / "calls-abroad"
+    os.environ[NOTES] = str(notes)
+    return notes
 
 
 @pytest.fixture(autouse=True)
-def _no_network() -> Iterator[None]:
-    """Fail a test that called another machine, even where it took the refusal in its stride."""
-    CALLS_ABROAD.clear()
-    yield
-    assert CALLS_ABROAD == []
+def calls_abroad(_notes: Path) -> Iterator[Path]:
+    """The file of these notes; fails a test that took a refusal in its stride."""
+    _notes.write_text("")
+    yield _notes
+    assert _notes.read_text() == ""
 
 
 @pytest.fixture(autouse=True)
@@ -89,8 +63,7 @@ def _seeds() -> None:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data; tests that ask for it are skipped where it is absent."""
-    root = Path(__file__).parents[1]
-    folder = Path(os.environ.get("MOLMETA_SHARED_DATA", root / "../shared/data"))
+    folder = Path(os.environ.get("MOLMETA_SHARED_DATA", ROOT / "../shared/data"))
     if not (folder / "fsmol").is_dir():
         pytest.skip("no real data here; set MOLMETA_SHARED_DATA to its folder")
     return folder

@@ -14,45 +14,15 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.moleculenet import balanced_draw, few_shot_results, main, mean_and_deviation
 from molmeta.assays.store import AssayStore
-from molmeta.assays.task import LabeledMolecules
 from molmeta.checkpoint import save_checkpoint
-from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.config import EncoderConfig
 from molmeta.evaluation.protocol import DrawResult
-from molmeta.learners.base import Learner, Prediction, Predictor
 from molmeta.learners.protonet import ProtoNet, ProtoNetConfig
+from tests.made_up_learners import Recorder, WithoutShortcut
 from tests.molecules import MOLECULES
 from tests.tiny_model import tiny_checkpoint
 
 LABELS = torch.tensor([1.0, 0, 0] * 15)
-
-
-class ByKey(Learner):
-    """Scores a molecule by its key, and keeps the supports that it was given."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.supports: list[LabeledMolecules] = []
-
-    def _adapt(self, support: LabeledMolecules) -> Predictor:
-        self.supports.append(support)
-
-        def predict(molecules: MoleculeBatch) -> Prediction:
-            logit = molecules.keys.double() / 2.0**60
-            return Prediction(logit, torch.full_like(logit, torch.nan))
-
-        return predict
-
-
-class WithoutShortcut(Learner):
-    """A ProtoNet that the benchmark cannot tell to encode molecules once."""
-
-    def __init__(self, inner: ProtoNet) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def _adapt(self, support: LabeledMolecules) -> Predictor:
-        return self.inner.adapt(support)
 
 
 def draw_of(seed: int):
@@ -80,7 +50,7 @@ def test_a_task_with_no_query_of_a_class_is_skipped(actives, inactives):
 
 
 def test_every_learner_sees_the_same_draws(store: AssayStore):
-    first, second = ByKey(), ByKey()
+    first, second = Recorder(), Recorder()
     for learner in (first, second):
         list(few_shot_results(learner, store, range(3)))
     keys = [[s.molecules.keys.sort().values.tolist() for s in x.supports] for x in (first, second)]
@@ -89,7 +59,7 @@ def test_every_learner_sees_the_same_draws(store: AssayStore):
 
 
 def test_the_figure_of_a_draw_is_the_roc_auc_of_its_query(store: AssayStore):
-    learner = ByKey()
+    learner = Recorder()
     results = list(few_shot_results(learner, store, range(2)))
     assert [r.assay_id for r in results] == ["A", "A", "B", "B", "C", "C", "D", "D"]
     task, result, support = store.tasks[0], results[0], learner.supports[0]
