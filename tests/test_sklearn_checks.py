@@ -14,6 +14,8 @@ from molmeta import FewShotClassifier, FewShotRegressor, MoleculeEmbedding
 from molmeta.checkpoint import save_checkpoint
 from tests.tiny_model import tiny_checkpoint
 
+pytest.importorskip("sklearn", "1.9", reason="older checks ask with labels 1 and 2 throughout")
+
 SUBSTITUENTS: Final = (
     *("C(F)", "C(Cl)", "C(=O)N", "C(O)", "CS", "C(N)", "C(Br)", "C(I)", "C(C)", "C(=O)"),
     *("C=C", "C#C", "C(C#N)", "CNC", "COC", "C(OC)", "CSC", "C(CC)", "C(=O)O", "C(C(F)F)"),
