@@ -1,4 +1,7 @@
-"""Damaged SMILES by the million through the intake: `python -m benchmarks.mutate --help`."""
+"""Damaged SMILES by the million, or texts as they are, through the intake.
+
+`python -m benchmarks.mutate --help`.
+"""
 
 from __future__ import annotations
 
@@ -102,16 +105,23 @@ def examine(texts: Iterable[str], verdicts: Verdicts) -> None:
 
 @click.command()
 @click.option("--input", "path", required=True, help="Molecules to damage: any file of them.")
+@click.option("--as-they-are", is_flag=True, help="Damage none: the first N texts of the file.")
 @click.option("--n", type=click.IntRange(min=1), default=1_000_000, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--patience", type=float, default=60.0, show_default=True, help="Seconds for 1,000.")
-def main(path: str, n: int, seed: int, patience: float) -> None:
+def main(path: str, as_they_are: bool, n: int, seed: int, patience: float) -> None:
     """Print the verdicts on N damaged SMILES; a crash or a hang ends the run with its place."""
     with open_table(path) as table:
-        seeds = sorted({row.smiles for row in islice(table, 20_000) if row.problem is None})
+        rows = islice(table, n if as_they_are else 20_000)
+        texts = [row.smiles for row in rows if row.problem is None]
+    if as_they_are:
+        n, source = len(texts), f"as {path} has them"
+    else:
+        texts = sorted(set(texts))
+        source = f"from {len(texts)} molecules, seed {seed}"
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("spawn").Process(
-        target=_examine_all, args=(seeds, n, seed, sender)
+        target=_examine_all, args=(texts, n, None if as_they_are else seed, sender)
     )
     process.start()
     sender.close()
@@ -128,7 +138,7 @@ def main(path: str, n: int, seed: int, patience: float) -> None:
             raise click.ClickException(f"a crash in {place}") from None
         done = verdicts.by_status.total()
     process.join()
-    click.echo(f"{done} texts from {len(seeds)} molecules, seed {seed}: {done} verdicts")
+    click.echo(f"{done} texts {source}: {done} verdicts")
     for status, count in verdicts.by_status.most_common():
         click.echo(f"{status:20} {count:8} {count / done:6.1%}")
     click.echo(f"not read back as the same, canonically or shuffled: {len(verdicts.unstable)}")
@@ -138,8 +148,8 @@ def main(path: str, n: int, seed: int, patience: float) -> None:
     click.echo(f"slowest: {seconds:.2f} s CPU, {len(text)} characters: {text[:100]!a}")
 
 
-def _examine_all(seeds: Sequence[str], n: int, seed: int, sender: Connection) -> None:
-    texts = islice(mutations(seeds, seed), n)
+def _examine_all(given: Sequence[str], n: int, seed: int | None, sender: Connection) -> None:
+    texts = islice(given if seed is None else mutations(given, seed), n)
     verdicts = Verdicts()
     while chunk := list(islice(texts, CHUNK)):
         examine(chunk, verdicts)

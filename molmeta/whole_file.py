@@ -44,7 +44,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         with unfinished.open("rb+") as written:
             sync_file(written)
         unfinished.replace(path)
-        sync_folder(path.parent)
+    # Only now: what a kill before that leaves, nobody removes who finds the file complete.
+    sync_folder(path.parent)
 
 
 def remove_left(path: Path) -> None:

@@ -36,3 +36,12 @@ def test_the_command_counts_every_text(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "2500 texts from" in result.output
     assert ": 2500 verdicts" in result.output
+
+
+def test_texts_are_examined_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "m.smi").write_text("\n".join([*MOLECULES, "C(", "nonsense", "", "CCO>>C"]) + "\n")
+    result = CliRunner().invoke(main, ["--input", str(tmp_path / "m.smi"), "--as-they-are"])
+    assert result.exit_code == 0, result.output
+    assert f": {len(MOLECULES) + 4} verdicts" in result.output
+    for status in ("parse_error", "not_smiles", "empty", "reaction"):
+        assert any(line.split()[:2] == [status, "1"] for line in result.output.splitlines())
