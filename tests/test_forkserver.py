@@ -30,7 +30,7 @@ def test_loading_starts_once_without_torch_and_leaves_ctrl_c_as_it_was() -> None
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
-def test_what_starts_while_interrupts_are_ignored_ignores_them() -> None:
+def test_interrupts_are_ignored_meanwhile_and_not_after() -> None:
     before = signal.getsignal(signal.SIGINT)
     with interrupts_ignored():
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -7,6 +7,7 @@ from typing import Unpack
 
 import click
 
+from molmeta.forkserver import start_loading
 from molmeta_cli.adaptation import prepare_device
 from molmeta_cli.console import counted, progress_bar, tell
 from molmeta_cli.flags import (
@@ -60,6 +61,8 @@ def command(
     FOLDER/rejected.csv.
     """
     check_timeout(timeout, workers)
+    if workers > 1:
+        start_loading()
     chosen = prepare_device("cpu" if workers > 1 and device == "auto" else device, threads=1)
     from molmeta.checkpoint import load_checkpoint, shipped_model_path
     from molmeta.index.building import REJECTED, build_index

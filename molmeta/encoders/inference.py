@@ -107,6 +107,8 @@ def fingerprint_states(linear: nn.Linear, molecules: MoleculeBatch) -> Tensor:
 
 def _columns(weight: Tensor) -> Tensor:
     """The columns of `weight`, each in one piece; kept until it changes."""
+    if weight.is_inference():  # made where torch does not count changes
+        return weight.T.contiguous()
     state = (weight._version, weight.data_ptr())
     if weight not in _KEPT or _KEPT[weight][0] != state:
         _KEPT[weight] = state, weight.detach().T.contiguous()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Generic, TypeVar
@@ -102,7 +102,7 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassHead:
+class ClassHead(ABC):
     """What a process on the labels -1 and 1 says of classes."""
 
     process: Process

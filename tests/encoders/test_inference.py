@@ -87,6 +87,22 @@ def test_weights_that_change_are_seen_at_once(batch: MoleculeBatch) -> None:
         )
 
 
+def test_an_encoder_made_in_inference_mode_computes_and_sees_its_weights_change(
+    batch: MoleculeBatch,
+) -> None:
+    with torch.inference_mode():
+        torch.manual_seed(0)
+        made_there = FusedEncoder(SMALL).eval()
+        first = made_there(batch)
+        moved(made_there)
+        second = made_there(batch)
+    torch.manual_seed(0)
+    encoder = FusedEncoder(SMALL).eval()
+    assert torch.equal(in_inference(encoder, batch), first)
+    moved(encoder)
+    assert torch.equal(in_inference(encoder, batch), second)
+
+
 def test_weights_of_a_task_take_the_place_of_the_encoders_own(batch: MoleculeBatch) -> None:
     encoder = FusedEncoder(SMALL).eval()
     others = {name: weight + 0.1 for name, weight in encoder.named_parameters()}
