@@ -115,8 +115,7 @@ def _random_losses(
 
 
 def _outcome(target: TargetModel, molecule: Molecule, radius: int) -> dict[str, float]:
-    shares = np.zeros(molecule.mol.GetNumAtoms())
-    shares[list(molecule.atom_order)] = atom_shares(target, molecule, radius=radius).shares
+    shares = np.array(atom_shares(target, molecule, radius=radius).shares)
     order, k = np.argsort(shares), _highlighted(molecule)
     masks = [order[-k:].tolist(), order[:k].tolist()]
     raising, lowering = _change(target, molecule, masked(molecule, masks))

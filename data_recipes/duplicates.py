@@ -33,7 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_recipes.building import Build
-from molmeta.chem.intake import Molecule, identity_key, read_smiles
+from molmeta.chem.features import featurize
+from molmeta.chem.intake import Molecule, read_smiles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -195,4 +196,5 @@ def _identities(
 
 def _identities_of(texts: Sequence[str]) -> list[int | None]:
     results = [read_smiles(text) for text in texts]
-    return [identity_key(r.smiles) if isinstance(r, Molecule) else None for r in results]
+    keys = iter(featurize([r for r in results if isinstance(r, Molecule)]).keys.tolist())
+    return [next(keys) if isinstance(r, Molecule) else None for r in results]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from molmeta.assays.tables import Row
+from molmeta.chem.intake import Molecule, read_smiles
 from molmeta.chem.status import Status
 
 DOMAIN_SIMILARITY: Final = 0.2
@@ -38,8 +39,8 @@ class ScoredRow:
     status: Status
     reason: str
     """What was changed, doubted or wrong; '' when nothing."""
-    smiles: str | None = None
-    """Canonical SMILES of the molecule that was scored; None when there is none."""
+    text: str | None = None
+    """SMILES that the molecule was read from; None when there is no molecule."""
     logit: float | None = None
     """Log odds of being active; None when rejected, when the support has actives alone, or when
     values are predicted."""
@@ -60,6 +61,15 @@ class ScoredRow:
     """Whether it is one of the support compounds, whose label the model was given."""
     seen: bool = False
     """Whether meta-training used the molecule, on some assay."""
+
+    @property
+    def smiles(self) -> str | None:
+        """Canonical SMILES of the molecule that was scored; None when there is none.
+
+        Made from `text` when asked for, because few rows of a library are looked at.
+        """
+        molecule = None if self.text is None else read_smiles(self.text)
+        return molecule.smiles if isinstance(molecule, Molecule) else None
 
     @property
     def probability(self) -> float | None:
@@ -153,8 +163,8 @@ class Scores:
             torch.cat([self.seen, others.seen]),
         )
 
-    def rows(self, smiles: Sequence[str | None]) -> list[ScoredRow]:
-        """A row a molecule, `smiles` [n] theirs; status and reason tell of the score alone."""
+    def rows(self, texts: Sequence[str | None]) -> list[ScoredRow]:
+        """A row a molecule, read from `texts` [n]; status and reason tell of the score alone."""
         answers = {name: column.tolist() for name, column in self.answers.items()}
         columns = (self.similarity, self.in_support, self.seen, self.is_finite, self.is_far)
         rows = []
@@ -172,7 +182,7 @@ class Scores:
                 ScoredRow(
                     status=status,
                     reason=reason,
-                    smiles=smiles[i],
+                    text=texts[i],
                     deviation=_finite(deviation),
                     similarity=similarity,
                     in_support=in_support,

@@ -187,11 +187,14 @@ class TargetModel:
             texts: anything that `read_smiles` takes: SMILES or RDKit molecules.
         """
         verdicts = _read_each_once(texts)
-        distinct = {v.smiles: v for v in verdicts if isinstance(v, Molecule)}
-        rows = self._score_molecules(list(distinct.values()))
-        answers = {str(row.smiles): row for row in rows}
+        read = {
+            id(verdict): (text if isinstance(text, str) else verdict.smiles, verdict)
+            for text, verdict in zip(texts, verdicts, strict=True)
+            if isinstance(verdict, Molecule)
+        }
+        answers = dict(zip(read, self._score_molecules(list(read.values())), strict=True))
         return [
-            after_intake(answers[verdict.smiles], verdict.status, verdict.reason)
+            after_intake(answers[id(verdict)], verdict.status, verdict.reason)
             if isinstance(verdict, Molecule)
             else ScoredRow(verdict.status, verdict.reason)
             for verdict in verdicts
@@ -201,8 +204,8 @@ class TargetModel:
         """One row for each of a table, in order; what the file itself damaged is not looked at."""
         return in_place(rows, self.score([row.smiles for row in rows if row.problem is None]))
 
-    def _score_molecules(self, molecules: Sequence[Molecule]) -> Iterator[ScoredRow]:
-        """Rows of different molecules, by as many at a time as the memory of the GPU holds."""
+    def _score_molecules(self, molecules: Sequence[tuple[str, Molecule]]) -> Iterator[ScoredRow]:
+        """A row a text and its molecule, by as many at a time as the memory of the GPU holds."""
         start = 0
         while start < len(molecules):
             batch = molecules[start : start + self._batch]
@@ -220,13 +223,14 @@ class TargetModel:
                 torch.cuda.empty_cache()
                 self._batch = len(batch) // 2
                 continue
-            yield from rows or [ScoredRow(Status.MODEL_ERROR, _NO_MEMORY, smiles=batch[0].smiles)]
+            yield from rows or [ScoredRow(Status.MODEL_ERROR, _NO_MEMORY, text=batch[0][0])]
             start += len(batch)
 
     @torch.inference_mode()
-    def _score_batch(self, molecules: Sequence[Molecule]) -> list[ScoredRow]:
-        """Rows of different molecules; status and reason tell of the score alone."""
-        batch = featurize(molecules).to(self.support.molecules.device)
+    def _score_batch(self, molecules: Sequence[tuple[str, Molecule]]) -> list[ScoredRow]:
+        """A row a text and its molecule; status and reason tell of the score alone."""
+        texts, read = zip(*molecules, strict=True)
+        batch, places = _each_once(featurize(read).to(self.support.molecules.device))
         predictor = self._value_predictor or self._predictor
         if isinstance(predictor, HeadPredictor) and batch.device.type == "cpu":
             embedded = replace(predictor.embed(batch), given=self._similarities(batch))
@@ -235,7 +239,7 @@ class TargetModel:
             prediction = None if predictor is None else predictor(batch)
             similarity = tanimoto(self.support.molecules, batch).amax(0)
             scores = self._scores(batch.keys, prediction, similarity)
-        return scores.rows([molecule.smiles for molecule in molecules])
+        return scores.at(places).rows(texts)
 
     def _similarities(self, molecules: MoleculeBatch) -> dict[PairKernel, Tensor]:
         """Those of the support with molecules [n] that a head may ask for."""
@@ -336,6 +340,19 @@ def _of_values(learner: Learner) -> ValueLearner:
         f"A {type(learner).__name__} predicts classes and no values: use a model of another method "
         f"({able}), or turn the values into classes with a threshold."
     )
+
+
+def _each_once(molecules: MoleculeBatch) -> tuple[MoleculeBatch, Tensor]:
+    """The k different ones of n molecules, and which of them each is: [n], 0 to k - 1."""
+    _, which = torch.unique(molecules.keys, return_inverse=True)
+    everyone = torch.arange(len(molecules), device=which.device)
+    first = everyone.new_full((len(molecules),), len(molecules)).scatter_reduce(
+        0, which, everyone, "amin"
+    )[which]
+    is_first = first == everyone
+    if is_first.all():
+        return molecules, everyone
+    return molecules.gather(is_first.nonzero()[:, 0]), (is_first.cumsum(0) - 1)[first]
 
 
 def _read_each_once(texts: Sequence[object]) -> list[Molecule | Rejection]:

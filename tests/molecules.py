@@ -1,5 +1,8 @@
 """Molecules for the tests: drugs, and small molecules for what drugs seldom have."""
 
+from molmeta.chem.features import featurize
+from molmeta.chem.intake import Molecule, read_smiles
+
 DRUGS = (
     "CC(=O)Oc1ccccc1C(=O)O",  # aspirin
     "CC(=O)Nc1ccc(O)cc1",  # paracetamol
@@ -124,3 +127,10 @@ SMALL = (
 )  # fmt: skip
 
 MOLECULES = DRUGS + SMALL
+
+
+def key_of(smiles: str) -> int:
+    """Identity key of a molecule that can be read."""
+    molecule = read_smiles(smiles)
+    assert isinstance(molecule, Molecule)
+    return int(featurize([molecule]).keys[0])

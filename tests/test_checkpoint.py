@@ -24,13 +24,12 @@ from molmeta.checkpoint import (
     save_checkpoint,
     shipped_model_path,
 )
-from molmeta.chem.intake import identity_key
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import CheckpointError, OutputError
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.registry import LEARNERS
 from molmeta.sealed_file import read_sealed, write_sealed
-from tests.molecules import DRUGS
+from tests.molecules import DRUGS, key_of
 from tests.tiny_model import SEEN, tiny_checkpoint
 
 TINY = EncoderConfig(graph_layers=1, graph_width=4, ecfp_bits=8, hidden=4, dim=4)
@@ -250,7 +249,7 @@ def add(name, tensor):
         pytest.param(configure("learner_config", ridge="x"), "ridge cannot be", id="D10-setting"),
         pytest.param(configure("learner_config", ridge=-1.0), "above 0", id="D10-range"),
         pytest.param(configure("learner_config", distance="cosine"), "'cosine'", id="D10-choice"),
-        pytest.param(put(features_version=2), "features of version 2.*version 1", id="D11"),
+        pytest.param(put(features_version=1), "features of version 1.*version 2", id="D11"),
         pytest.param(
             put(support_smiles=["C"]), "names 1 support compounds", id="D10-support-of-none"
         ),
@@ -518,7 +517,7 @@ def test_the_shipped_model_is_found_where_there_is_one(tmp_path, monkeypatch):
 
 def _with_memory() -> Checkpoint:
     checkpoint = tiny_checkpoint()
-    keys = torch.tensor([identity_key(SEEN), identity_key("CCO")]).sort().values
+    keys = torch.tensor([key_of(SEEN), key_of("CCO")]).sort().values
     checkpoint.learner.memory = CompoundMemory(
         keys=keys,
         offsets=torch.tensor([0, 2, 3]),

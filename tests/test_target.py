@@ -2,7 +2,6 @@
 
 import math
 import pickle
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
+from torch import Tensor
 
 from molmeta import target as target_module
 from molmeta.assays.support import build_support
@@ -19,7 +19,7 @@ from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.features import featurize
 from molmeta.chem.intake import Molecule, Status, read_smiles
 from molmeta.errors import CheckpointError, ConfigError, OutputError
-from molmeta.learners.base import Prediction
+from molmeta.learners.base import PairKernel, Prediction
 from molmeta.learners.registry import LEARNERS
 from molmeta.learners.values import ValuePrediction
 from molmeta.target import TargetModel, adapt_target
@@ -158,16 +158,18 @@ def test_two_spellings_of_a_molecule_get_one_score_and_are_computed_once(
     target: TargetModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed: list[int] = []
+    similarities = TargetModel._similarities
 
-    def counting(molecules: Sequence[Molecule]) -> MoleculeBatch:
+    def counting(target: TargetModel, molecules: MoleculeBatch) -> dict[PairKernel, Tensor]:
         computed.append(len(molecules))
-        return featurize(molecules)
+        return similarities(target, molecules)
 
-    monkeypatch.setattr(target_module, "featurize", counting)
-    first, second, salt = target.score(["OCC", "CCO", "CCO.Cl"])
-    assert computed == [1]
-    assert first == second
-    assert salt.logit == first.logit
+    monkeypatch.setattr(TargetModel, "_similarities", counting)
+    first, second, other, salt = target.score(["OCC", "CCO", "CCN", "CCO.Cl"])
+    assert computed == [2]
+    assert first == replace(second, text="OCC")
+    assert (first.smiles, other.smiles, salt.smiles) == ("CCO", "CCN", "CCO")
+    assert salt.logit == first.logit != other.logit
     assert salt.status == Status.OK_CHANGED
     assert "salt" in salt.reason
 
@@ -311,7 +313,7 @@ def test_a_probability_near_a_coins_is_withheld_on_request_and_a_sure_one_is_not
     for probability, withheld in ((0.5, True), (0.36, True), (0.64, True), (0.34, False)):
         logit = math.log(probability / (1 - probability))
         row = target_module.ScoredRow(
-            Status.OK_CHANGED, "salt: removed", smiles="CCO", logit=logit, low=0.1, high=0.9,
+            Status.OK_CHANGED, "salt: removed", text="CCO", logit=logit, low=0.1, high=0.9,
             deviation=1.0, similarity=0.5, in_support=True, seen=True,
         )  # fmt: skip
         answer = row.or_abstained()

@@ -5,10 +5,10 @@ import torch
 from molmeta.assays.measured_support import MeasuredSupport, build_measured_support
 from molmeta.assays.support import SupportSet, build_support
 from molmeta.checkpoint import Checkpoint, Provenance
-from molmeta.chem.intake import identity_key
 from molmeta.encoders.config import EncoderConfig
 from molmeta.learners.registry import LEARNERS
 from molmeta.learners.weighted_tanimoto import structural_kernel
+from tests.molecules import key_of
 
 ACTIVES = ("CC(=O)Nc1ccc(O)cc1", "CC(=O)Nc1ccc(F)cc1", "CCC(=O)Nc1ccc(O)cc1", "CC(=O)Nc1ccccc1")
 INACTIVES = ("CCCCCC", "CCCCCCO", "CC(C)CCO", "CCCCCCN")
@@ -40,7 +40,7 @@ def tiny_checkpoint(learner: str = "deepkernel") -> Checkpoint:
             created="never",
         ),
         metrics={},
-        seen_keys=torch.tensor([identity_key(SEEN)]),
+        seen_keys=torch.tensor([key_of(SEEN)]),
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ class MoleculeBatch:
     descriptors: Tensor
     """[n, 42], int16: molecular quantum numbers."""
     keys: Tensor
-    """[n], int64: identity of each molecule, `intake.identity_key` of its canonical SMILES."""
+    """[n], int64: identity of each molecule, see `identity`."""
 
     def __len__(self) -> int:
         return self.keys.shape[0]

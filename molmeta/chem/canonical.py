@@ -4,9 +4,12 @@ RDKit's canonical SMILES depends on the order of the atoms where the centres of 
 only mean something together (adamantanes, inositols), and may be a text that RDKit itself refuses
 where a double bond leaves an aromatic ring (porphyrins). See its issues 7759, 8670 and 8775. What
 it corrects on reading, five-bonded phosphorus and halogens, it may itself have written.
+
+To write a molecule takes half as long as to read it, so that it is done only where it matters.
 """
 
 import re
+from typing import Final
 
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdqueries
@@ -21,6 +24,44 @@ _MAX_ATOMS = 200
 _LONG = 150
 _READ_OTHERWISE = re.compile(r"=[/\\]?\[?[a-z]|=P\d*\(?=|P\d*\(=O\)=|\[(?:Cl|Br|I)H")
 _IN_STEREO_RING = rdqueries.HasPropQueryAtom("_ringStereoAtoms")
+_WITHOUT_LABEL = rdqueries.HasChiralTagQueryAtom()
+_WITHOUT_LABEL.ExpandQuery(rdqueries.HasPropQueryAtom("_CIPCode", negate=True))
+_WITH_ISOTOPE = rdqueries.IsotopeGreaterQueryAtom(0)
+
+# In an ordinary text: phosphorus, halogens with a double bond, a double bond that closes or leaves
+# an aromatic ring.
+_MAY_CHANGE: Final = re.compile(
+    r"[Pp]|=\(*(?:F|Cl|Br|I)|(?:F|Cl|Br|I)\)*\(?=|=[/\\]?[a-z[]"
+    r"|[cnos].*=[/\\]?[\d%]|=[/\\]?[\d%].*[cnos]"
+)
+_N_PORPHYRIN_RINGS: Final = 5
+_MACROCYCLE: Final = 9
+
+
+def needs_writing(mol: Chem.Mol, text: str) -> bool:
+    """Whether the form that RDKit writes may not be the only one, or not be readable.
+
+    Args:
+        mol: as RDKit read it.
+        text: the ordinary SMILES that it was read from.
+    """
+    if "@" in text and not is_told_by_labels(mol):
+        return True
+    if len(text) > _LONG or _MAY_CHANGE.search(text):
+        return True
+    rings = mol.GetRingInfo()
+    is_porphyrin_like = rings.NumRings() >= _N_PORPHYRIN_RINGS
+    return is_porphyrin_like and max(map(len, rings.AtomRings())) >= _MACROCYCLE
+
+
+def is_told_by_labels(mol: Chem.Mol) -> bool:
+    """Whether atoms, bonds and the labels R, S, E and Z say everything of a molecule.
+
+    They do not tell isotopes, nor centres that only mean something together.
+    """
+    unsaid = _WITHOUT_LABEL, _WITH_ISOTOPE
+    is_told = not any(len(mol.GetAtomsMatchingQuery(query)) for query in unsaid)
+    return is_told and not _has_dependent_centres(mol)
 
 
 def settled_form(mol: Chem.Mol, smiles: str) -> str | None:

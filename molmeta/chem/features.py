@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.fingerprints import ecfp_counts
 from molmeta.chem.graphs import graphs_of
-from molmeta.chem.intake import Molecule, identity_key
+from molmeta.chem.identity import identity_keys
+from molmeta.chem.intake import Molecule
 from molmeta.chem.quantum_numbers import quantum_numbers
 
 
@@ -29,9 +30,7 @@ def featurize(molecules: Sequence[Molecule]) -> MoleculeBatch:
         ecfp_ids=torch.from_numpy(ecfp.ids),
         ecfp_counts=torch.from_numpy(ecfp.counts),
         descriptors=torch.from_numpy(quantum_numbers(graphs)),
-        keys=torch.tensor(
-            [identity_key(molecule.smiles) for molecule in molecules], dtype=torch.int64
-        ),
+        keys=torch.from_numpy(identity_keys(molecules, graphs)),
     )
 
 

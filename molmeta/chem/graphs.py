@@ -31,7 +31,6 @@ SINGLE, DOUBLE, TRIPLE, AROMATIC, OTHER = range(5)
 _ORDERS: Final = {1.0: SINGLE, 2.0: DOUBLE, 3.0: TRIPLE, 1.5: AROMATIC}
 _CIP: Final = {"R": 1, "S": 2}
 _BOND_STEREO: Final = {Chem.BondStereo.STEREOE: 1, Chem.BondStereo.STEREOZ: 2}
-_STEREO_MARKS: Final = frozenset("/\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +78,17 @@ class Graphs:
 
 def graphs_of(molecules: Sequence[Molecule]) -> Graphs:
     """The graphs of `molecules`, in order."""
-    n_atoms = np.array([len(molecule.atom_order) for molecule in molecules], dtype=np.int64)
+    n_atoms = np.array([molecule.mol.GetNumAtoms() for molecule in molecules], dtype=np.int64)
     starts = n_atoms.cumsum() - n_atoms
-    written = _flat((m.atom_order for m in molecules), np.int64) + starts.repeat(n_atoms)
-    # The place in the canonical order of each atom in RDKit's.
-    place = np.empty_like(written)
-    place[written] = np.arange(len(written))
+    # The place in the canonical order of each atom in RDKit's, and the other way round.
+    place = _flat((molecule.ranks for molecule in molecules), np.int64) + starts.repeat(n_atoms)
+    ranked = np.empty_like(place)
+    ranked[place] = np.arange(len(place))
 
     bonds, bond_features = _bonds(molecules, n_atoms, starts)
     invariants = _flat((_invariants(m.mol) for m in molecules), np.uint32)
     degrees = np.bincount(bonds.ravel(), minlength=len(place))
-    atoms = _atoms(molecules, starts, invariants, degrees)[written]
+    atoms = _atoms(molecules, starts, invariants, degrees)[ranked]
     bonds = np.sort(place[bonds], axis=1)
     ascending = np.argsort(_as_numbers(bonds, len(place)), kind="stable")
     bonds, bond_features = bonds[ascending], bond_features[ascending]
@@ -101,7 +100,7 @@ def graphs_of(molecules: Sequence[Molecule]) -> Graphs:
     return Graphs(
         n_atoms=n_atoms,
         atoms=atoms,
-        invariants=invariants[written],
+        invariants=invariants[ranked],
         bonds=bonds,
         bond_features=bond_features,
         ring_sizes=_flat((map(len, of_one) for of_one in rings), np.int64),
@@ -129,8 +128,8 @@ def _atoms(
     ]
     atoms = np.array(rows, dtype=np.uint8).reshape(-1, len(ATOM_COLUMNS))[kinds]
     for molecule, start in zip(molecules, starts.tolist(), strict=True):
-        if "@" in molecule.smiles:
-            for index in range(len(molecule.atom_order)):
+        if molecule.has_stereo:
+            for index in range(molecule.mol.GetNumAtoms()):
                 atom = molecule.mol.GetAtomWithIdx(index)
                 if atom.HasProp("_CIPCode"):
                     handedness = _CIP.get(atom.GetProp("_CIPCode"), 0)
@@ -168,7 +167,7 @@ def _bonds(
     pairs = np.stack([first[once], second[once]], axis=1)
     orders = np.select([value == number for number in _ORDERS], list(_ORDERS.values()), OTHER)
     features = np.stack([orders, np.zeros_like(orders)], axis=1).astype(np.uint8)
-    marked = np.array([not _STEREO_MARKS.isdisjoint(m.smiles) for m in molecules], dtype=bool)
+    marked = np.array([molecule.has_stereo for molecule in molecules], dtype=bool)
     for row in np.flatnonzero((orders == DOUBLE) & marked[owners]).tolist():
         bond = molecules[owners[row]].mol.GetBondBetweenAtoms(*pairs[row].tolist())
         features[row, 1] = _BOND_STEREO.get(bond.GetStereo(), 0)

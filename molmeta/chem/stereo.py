@@ -7,7 +7,7 @@ from torch import Tensor
 
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.features import featurize
-from molmeta.chem.intake import Molecule, identity_key, read_smiles
+from molmeta.chem.intake import Molecule, read_smiles
 
 # A CX extension can mark stereo too; it stands between bars.
 _MARKS = frozenset("@/\\|")
@@ -45,9 +45,9 @@ def keys_without_stereo(
         for i, (signature, text) in enumerate(zip(_signatures(batch), own_texts, strict=True)):
             # The graph has the hydrogen of [H]/N=C, and the same molecule drawn flat has not.
             if "[H" in text:
-                flat = _read_flat(text)
-                keys[b][i] = identity_key(flat.smiles)
-                signature = next(_signatures(featurize([flat])))
+                flat = featurize([_read_flat(text)])
+                keys[b][i] = flat.keys[0]
+                signature = next(_signatures(flat))
             look_alikes.setdefault(signature, []).append((b, i))
     marked = [
         (b, i)
@@ -57,7 +57,7 @@ def keys_without_stereo(
         if not _MARKS.isdisjoint(texts[b][i])
     ]
     for b, i in tqdm(marked, desc="compare without stereo", unit="mol", disable=None):
-        keys[b][i] = identity_key(_read_flat(texts[b][i]).smiles)
+        keys[b][i] = featurize([_read_flat(texts[b][i])]).keys[0]
     return keys
 
 

@@ -30,8 +30,8 @@ class AtomShares:
     """What each atom brings to the answer of a model without its compound memory."""
 
     shares: tuple[float, ...]
-    """[n_atoms], as the canonical SMILES lists them, in the unit of the answer: above 0 where the
-    atom raises it. They rank and colour the atoms; they do not add up to the answer."""
+    """[n_atoms], as the molecule lists them, in the unit of the answer: above 0 where the atom
+    raises it. They rank and colour the atoms; they do not add up to the answer."""
     answer: float
     """Of the model without memory: the memory knows whole compounds, and nothing of atoms."""
 
@@ -55,8 +55,7 @@ def atom_shares(structural: TargetModel, molecule: Molecule, *, radius: int = RA
     for row, mask in zip(membership, masks, strict=True):
         row[list(mask)] = 1.0
     per_atom = lost / membership.sum(1)
-    shares = (per_atom @ membership / membership.sum(0)).tolist()
-    return AtomShares(tuple(shares[atom] for atom in molecule.atom_order), answer)
+    return AtomShares(tuple((per_atom @ membership / membership.sum(0)).tolist()), answer)
 
 
 def _surroundings(mol: Chem.Mol, radius: int) -> list[frozenset[int]]:

@@ -67,7 +67,8 @@ class Explanation:
     def document(self) -> dict[str, Any]:
         """Everything as values of JSON; a share that cannot be given is None."""
         document = asdict(self)
-        document["scored"]["probability"] = self.scored.probability
+        del document["scored"]["text"]
+        document["scored"] |= {"smiles": self.scored.smiles, "probability": self.scored.probability}
         for one in document["support"]:
             one["share"] = one["share"] if math.isfinite(one["share"]) else None
         return document
@@ -78,10 +79,11 @@ class Explanation:
         Raises:
             InputError: the compound was rejected.
         """
-        if self.scored.smiles is None:
+        smiles = self.scored.smiles
+        if smiles is None:
             raise InputError(f"There is no structure to draw: {self.scored.reason}")
         shares = None if self.atoms is None else self.atoms.shares
-        return draw(self.scored.smiles, shares, width=width, height=height)
+        return draw(smiles, shares, width=width, height=height)
 
 
 def explain(
@@ -97,9 +99,7 @@ def explain(
     """
     structural = target.without_memory() if atoms else None
     return [
-        _explained(target, structural, scored)
-        if scored.is_usable and scored.smiles is not None
-        else Explanation(scored)
+        _explained(target, structural, scored) if scored.is_usable else Explanation(scored)
         for scored in target.score(texts)
     ]
 

@@ -34,7 +34,10 @@ def masked(molecule: Molecule, masks: Sequence[Iterable[int]]) -> MoleculeBatch:
     whole = featurize([molecule])
     environments = ecfp_environments(molecule.mol)
     sets = [frozenset(mask) for mask in masks]
-    hidden = np.array([[atom in mask for atom in molecule.atom_order] for mask in sets], dtype=bool)
+    ranks = np.array(molecule.ranks)
+    hidden = np.zeros((len(sets), len(ranks)), dtype=bool)
+    for row, mask in zip(hidden, sets, strict=True):
+        row[ranks[list(mask)]] = True
     numbers = quantum_numbers(graphs_of([molecule] * len(sets)), hidden.ravel())
     parts = []
     for i, mask in enumerate(sets):

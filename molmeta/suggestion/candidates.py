@@ -33,10 +33,13 @@ class Pool:
 
     def offer(self, row: Row, scored: ScoredRow) -> None:
         """Take the row in, if it is among the best."""
-        merit, smiles = scored.merit, scored.smiles
-        if merit is None or smiles is None or scored.in_support or smiles in self._held:
+        merit = scored.merit
+        if merit is None or scored.in_support:
             return
         if len(self._heap) == self._size and merit <= self._heap[0].merit:
+            return
+        smiles = str(scored.smiles)
+        if smiles in self._held:
             return
         self._held.add(smiles)
         candidate = Candidate(merit, -row.number, row, scored)

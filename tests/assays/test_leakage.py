@@ -7,7 +7,7 @@ from molmeta.assays.leakage import Leakage, leaks_between, shared_assays, table_
 from molmeta.assays.store import AssayStore
 from molmeta.assays.task import Task
 from molmeta.chem.features import featurize
-from molmeta.chem.intake import Molecule, identity_key, read_smiles
+from molmeta.chem.intake import Molecule, read_smiles
 
 Assays = dict[str, dict[str, int]]
 """Assay -> SMILES -> label."""
@@ -43,7 +43,7 @@ VALID: Assays = {
 
 def keys_of(*texts: str) -> list[int]:
     molecules = [read_smiles(text) for text in texts]
-    return sorted(identity_key(m.smiles) for m in molecules if isinstance(m, Molecule))
+    return sorted(featurize([m for m in molecules if isinstance(m, Molecule)]).keys.tolist())
 
 
 @pytest.fixture(scope="module")

@@ -24,15 +24,16 @@ def test_molecules_lie_one_after_the_other(three):
     assert len(three) == 3
     assert three.atom_offsets.tolist() == [0, 1, 4, 7]
     assert three.bond_offsets.tolist() == [0, 0, 2, 5]
-    assert three.bonds.tolist() == [[0, 1], [1, 2], [0, 1], [0, 2], [1, 2]]
+    # The middle of ethanol is the last atom in its canonical order.
+    assert three.bonds.tolist() == [[0, 2], [1, 2], [0, 1], [0, 2], [1, 2]]
     assert three.molecule_of_atom().tolist() == [0, 1, 1, 1, 2, 2, 2]
     assert three.device == torch.device("cpu")
 
 
 def test_edges_count_atoms_over_the_batch_and_run_both_ways(three):
     assert three.edge_index().tolist() == [
-        [1, 2, 4, 4, 5, 2, 3, 5, 6, 6],
-        [2, 3, 5, 6, 6, 1, 2, 4, 4, 5],
+        [1, 2, 4, 4, 5, 3, 3, 5, 6, 6],
+        [3, 3, 5, 6, 6, 1, 2, 4, 4, 5],
     ]
 
 
@@ -88,7 +89,7 @@ def test_all_arrays_have_the_promised_types(batch):
 def test_to_pyg_gives_the_batch_that_torch_geometric_collates(three):
     found = three.to_pyg()
     graphs = []
-    for i, bonds in enumerate(([], [(0, 1), (1, 2)], [(0, 1), (0, 2), (1, 2)])):
+    for i, bonds in enumerate(([], [(0, 2), (1, 2)], [(0, 1), (0, 2), (1, 2)])):
         atoms = three.atoms[three.atom_offsets[i] : three.atom_offsets[i + 1]]
         both_ways = bonds + [(b, a) for a, b in bonds]
         edges = torch.tensor(both_ways, dtype=torch.int64).reshape(-1, 2).T

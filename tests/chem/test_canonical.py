@@ -5,8 +5,20 @@ import random
 import pytest
 from rdkit import Chem
 
+from molmeta.chem.canonical import is_told_by_labels, settled_form
 from molmeta.chem.features import featurize
 from molmeta.chem.intake import MAX_RINGS, Molecule, Rejection, Status, read_smiles
+from tests.molecules import MOLECULES
+
+MARKED = [
+    "CCO",
+    "C[C@H](F)Cl",
+    "C/C=C/C",
+    "C[C@H](O)[C@@H](F)CC",
+    "[13CH3]CO",
+    "C[C@H]1CC[C@@H](O)CC1",
+    "O[C@H]1C2C[C@H]3C[C@@H](C2)C[C@H]1C3",
+]
 
 SEVERAL_FORMS = {
     "adamantanol": "O[C@H]1C2C[C@H]3C[C@@H](C2)C[C@H]1C3",
@@ -105,3 +117,27 @@ def test_more_rings_than_any_molecule_has_are_refused_before_rdkit_counts_them()
     assert read_smiles(mol).status == Status.TOO_LARGE
     at_the_bound = "".join(f"C%({n % MAX_RINGS})" for n in range(2 * MAX_RINGS))
     assert isinstance(read_smiles(at_the_bound), Molecule)
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    ["CP(C)(C)=O", "O=I", "CI(=O)=O", "O=c1cc[nH]cc1", "C=c1cccc1=C", "C=1ccccC=1"],
+)
+def test_what_rdkit_may_change_when_it_reads_it_again_is_written_at_once(smiles: str) -> None:
+    result = read_smiles(smiles)
+    assert isinstance(result, Rejection) or result.written == result.smiles
+
+
+def test_a_molecule_that_is_not_written_has_one_form_that_can_be_read() -> None:
+    n_unwritten = 0
+    for text in MOLECULES:
+        molecule = accepted(text)
+        if molecule.written is None:
+            n_unwritten += 1
+            assert settled_form(molecule.mol, molecule.smiles) == molecule.smiles
+    assert n_unwritten > len(MOLECULES) / 3
+
+
+def test_labels_tell_ordinary_stereo_and_nothing_of_isotopes_or_dependent_centres() -> None:
+    told = {text: is_told_by_labels(Chem.MolFromSmiles(text)) for text in MARKED}
+    assert [text for text, is_told in told.items() if is_told] == MARKED[:4]

@@ -12,10 +12,10 @@ from click.testing import Result
 from molmeta_cli.console import TerminalTable
 
 from molmeta.checkpoint import save_checkpoint
-from molmeta.chem.intake import identity_key
 from molmeta.errors import CheckpointError
 from molmeta.learners.memory import CompoundMemory
 from tests.cli.conftest import Run
+from tests.molecules import key_of
 from tests.tiny_model import (
     ACTIVES,
     INACTIVES,
@@ -167,7 +167,7 @@ def test_without_memory_a_known_compound_is_judged_by_its_structure_alone(
     plain, remembering = tmp_path / "plain.molmeta", tmp_path / "remembering.molmeta"
     save_checkpoint(plain, checkpoint)
     checkpoint.learner.memory = CompoundMemory(
-        keys=torch.tensor([identity_key("CCO")]),
+        keys=torch.tensor([key_of("CCO")]),
         offsets=torch.tensor([0, 1]),
         assays=torch.tensor([0], dtype=torch.int32),
         values=torch.tensor([0.9], dtype=torch.float16),

@@ -7,9 +7,9 @@ import time
 from torch import Tensor, nn
 
 from molmeta.chem.batch import MoleculeBatch
-from molmeta.chem.intake import identity_key
 from molmeta.learners.base import HeadLearner
 from tests.index.library import learner_of
+from tests.molecules import key_of
 
 DEADLY, ENDLESS = "CCCCCCCI", "CCCCCCCCI"
 
@@ -24,9 +24,9 @@ class FragileEncoder(nn.Module):
 
     def forward(self, molecules: MoleculeBatch) -> Tensor:
         keys = set(molecules.keys.tolist())
-        if identity_key(DEADLY) in keys:
+        if key_of(DEADLY) in keys:
             os.kill(os.getpid(), signal.SIGSEGV)
-        if identity_key(ENDLESS) in keys:
+        if key_of(ENDLESS) in keys:
             time.sleep(3600)
         vectors: Tensor = self.encoder(molecules)
         return vectors

@@ -34,7 +34,7 @@ class ScoresByTable(TargetModel):
 
     def score(self, texts: Sequence[object]) -> list[ScoredRow]:
         return [
-            ScoredRow(Status.OK, "", smiles="C", logit=float(str(text)), similarity=0.5)
+            ScoredRow(Status.OK, "", text="C", logit=float(str(text)), similarity=0.5)
             if text
             else ScoredRow(Status.EMPTY, "no text")
             for text in texts
