@@ -181,11 +181,19 @@ class TargetModel:
         return joint_of(self._value_predictor or self._predictor, molecules)
 
     def score(self, texts: Sequence[object]) -> list[ScoredRow]:
-        """One row for each text, in order; equal molecules are computed once.
+        """One row for each text, in order.
 
         Args:
             texts: anything that `read_smiles` takes: SMILES or RDKit molecules.
         """
+        rows = []
+        # Read as many as are scored together: thousands of molecules do not fit the cache.
+        for start in range(0, len(texts), BATCH):
+            rows += self._score_texts(texts[start : start + BATCH])
+        return rows
+
+    def _score_texts(self, texts: Sequence[object]) -> list[ScoredRow]:
+        """A row a text; equal molecules are computed once."""
         verdicts = _read_each_once(texts)
         read = {
             id(verdict): (text if isinstance(text, str) else verdict.smiles, verdict)
