@@ -16,7 +16,13 @@ from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
-from molmeta.learners.gaussian_process import ClassHead, KernelLearner, Process, ValuesHead
+from molmeta.learners.gaussian_process import (
+    ClassHead,
+    KernelLearner,
+    Process,
+    Term,
+    ValuesHead,
+)
 from molmeta.learners.marginal_likelihood import (
     LEAST_SQUARED_DISTANCE,
     Evidence,
@@ -127,11 +133,13 @@ class ADKF(KernelLearner[Fitted]):
             similarities.append(support.pairs(self.memory.kernel, others))
         return Pairs(squared.clamp(min=LEAST_SQUARED_DISTANCE), torch.stack(similarities))
 
-    def kernels(self, support: Embedded, other: Embedded, now: Fitted) -> dict[str, Tensor]:
-        """Kernels between support and other molecules by what they compare: [n_support, n] each."""
-        terms = self.pairs(support, other).terms(now.hyperparameters)
+    def terms(self, support: Embedded, other: Embedded, now: Fitted) -> list[Term]:
+        """What the kernel between support and other molecules is the sum of."""
+        weights = now.hyperparameters[2:].exp()
+        kernels = self.pairs(support, other).kernels(now.hyperparameters)
         # Without a memory there is no third kernel.
-        return dict(zip((LEARNED, FINGERPRINT, SHARED), terms, strict=False))
+        names = (LEARNED, FINGERPRINT, SHARED)
+        return [Term(*term) for term in zip(names, weights, kernels, strict=False)]
 
     def own_kernel(self, molecules: MoleculeBatch, now: Fitted) -> Tensor:
         """Kernel between each molecule and itself: [n], or [] where it is the same for all."""

@@ -13,7 +13,13 @@ from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
 from molmeta.learners.assay_noise import fitted_noise
 from molmeta.learners.base import Embedded
-from molmeta.learners.gaussian_process import ClassHead, KernelLearner, Process, ValuesHead
+from molmeta.learners.gaussian_process import (
+    ClassHead,
+    KernelLearner,
+    Process,
+    Term,
+    ValuesHead,
+)
 from molmeta.learners.parts import FINGERPRINT, LEARNED, SHARED
 from molmeta.learners.resemblance import Resemblance
 from molmeta.learners.situation import Settings, settings_in, situation, situational
@@ -95,23 +101,26 @@ class DeepKernel(KernelLearner[Settings]):
         """Each of `settings`, the classes' or the values', as this support has it."""
         return settings_in(situation(support, self.memory), settings)
 
-    def kernels(self, support: Embedded, other: Embedded, now: Settings) -> dict[str, Tensor]:
-        """Kernels between support and other molecules by what they compare: [n_support, n] each."""
+    def terms(self, support: Embedded, other: Embedded, now: Settings) -> list[Term]:
+        """What the kernel between support and other molecules is the sum of."""
         cosine = support.products(other)
-        kernels = {}
+
+        def weight(name: str) -> Tensor:
+            return now[name].to(cosine)
+
+        terms = []
         if "linear" in self.kernel_names:
-            kernels[LEARNED] = now["linear"] * cosine
+            terms.append(Term(LEARNED, weight("linear"), cosine))
         if "rbf" in self.kernel_names:
-            length = now["length"]
-            rbf = now["rbf"] * torch.exp((cosine - 1) / length**2)
-            kernels[LEARNED] = kernels[LEARNED] + rbf if LEARNED in kernels else rbf
+            rbf = torch.exp((cosine - 1) / weight("length") ** 2)
+            terms.append(Term(LEARNED, weight("rbf"), rbf))
         if "tanimoto" in self.kernel_names:
-            similarity = support.pairs(self.fingerprint, other)
-            kernels[FINGERPRINT] = now["tanimoto"] * similarity.to(cosine)
+            similarity = support.pairs(self.fingerprint, other).to(cosine)
+            terms.append(Term(FINGERPRINT, weight("tanimoto"), similarity))
         if self.memory is not None:
-            shared = support.pairs(self.memory.kernel, other)
-            kernels[SHARED] = now["memory"] * shared.to(cosine)
-        return kernels
+            shared = support.pairs(self.memory.kernel, other).to(cosine)
+            terms.append(Term(SHARED, weight("memory"), shared))
+        return terms
 
     def own_kernel(self, molecules: MoleculeBatch, now: Settings) -> Tensor:
         """Kernel between each molecule and itself: [n], or [] where it is the same for all."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,17 @@ Now = TypeVar("Now")
 """What sets the kernels of one support."""
 
 
+class Term(NamedTuple):
+    """One of the kernels whose weighted sum a learner's kernel is."""
+
+    name: str
+    """What it compares (see `parts`); several terms may compare the same."""
+    weight: Tensor
+    """[]."""
+    kernel: Tensor
+    """[n_support, n], of the weight's dtype."""
+
+
 class KernelLearner(ValueHeadLearner, Generic[Now]):
     """A learner whose head is a Gaussian process with a sum of kernels and a prior mean."""
 
@@ -30,8 +41,8 @@ class KernelLearner(ValueHeadLearner, Generic[Now]):
     uses_memory = True
 
     @abstractmethod
-    def kernels(self, support: Embedded, other: Embedded, now: Now) -> dict[str, Tensor]:
-        """Kernels between support and other molecules by what they compare: [n_support, n] each."""
+    def terms(self, support: Embedded, other: Embedded, now: Now) -> Sequence[Term]:
+        """What the kernel between support and other molecules is the sum of; at least one."""
 
     @abstractmethod
     def own_kernel(self, molecules: MoleculeBatch, now: Now) -> Tensor:
@@ -42,8 +53,13 @@ class KernelLearner(ValueHeadLearner, Generic[Now]):
         """From a known compound's mean grade to its prior mean: []."""
 
     def kernel(self, support: Embedded, other: Embedded, now: Now) -> Tensor:
-        """The sum of the kernels: [n_support, n]."""
-        return reduce(torch.add, self.kernels(support, other, now).values())
+        """The weighted sum of the terms: [n_support, n], an array of its own."""
+        first, *others = self.terms(support, other, now)
+        total = first.weight * first.kernel
+        # In place, because over a library every pass and every new array counts.
+        for term in others:
+            total.addcmul_(term.weight, term.kernel)
+        return total
 
     def prior_mean(self, molecules: MoleculeBatch, now: Now) -> Tensor:
         """What is expected of each molecule before any support, next to the support's mean: [n]."""
@@ -72,7 +88,7 @@ class Process:
 
     def moments(self, query: Embedded) -> tuple[Tensor, Tensor]:
         """Mean and variance of each molecule: [n] each."""
-        cross = self.level + self.learner.kernel(self.support, query, self.now)
+        cross = self.learner.kernel(self.support, query, self.now).add_(self.level)
         own = self.level + self.learner.own_kernel(query.molecules, self.now)
         mean, variance = self.posterior.moments(cross, own)
         return mean + torch.stack([*self.base(query.molecules).values()]).sum(0), variance
@@ -90,8 +106,10 @@ class Process:
         base = self.base(query.molecules)
         weights = self.posterior.weights
         base[AVERAGE] = base[AVERAGE] + self.level * weights.sum()
-        kernels = self.learner.kernels(self.support, query, self.now)
-        return Parts(base, {name: weights[:, None] * kernels[name] for name in kernels})
+        pulls: dict[str, Tensor] = {}
+        for name, weight, kernel in self.learner.terms(self.support, query, self.now):
+            pulls[name] = weights[:, None] * weight * kernel + pulls.get(name, 0)
+        return Parts(base, pulls)
 
     def joint(self, query: Embedded) -> Joint:
         """The belief about all molecules at once (Rasmussen & Williams 2006, eq. 2.24)."""

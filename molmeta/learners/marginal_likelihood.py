@@ -41,9 +41,12 @@ class Pairs:
         Returns:
             [2 or 3, n, m].
         """
+        return hyperparameters[2:, None, None].exp() * self.kernels(hyperparameters)
+
+    def kernels(self, hyperparameters: Tensor) -> Tensor:
+        """The same without the weights: [2 or 3, n, m]."""
         structure = matern(self.lengths(hyperparameters))
-        kernels = torch.cat([structure[None], self.similarities])
-        return hyperparameters[2:, None, None].exp() * kernels
+        return torch.cat([structure[None], self.similarities])
 
     def among(self, rows: Tensor) -> Pairs:
         """Of the molecules at `rows`, a mask or places, with one another; both sides are alike."""

@@ -33,8 +33,10 @@ class Posterior:
             cross: [n_support, n], kernel of the support with them.
             own: [n] or [], kernel of each with itself.
         """
+        # In float a molecule's moments would depend on its place among the others.
         cross = cross.to(self.weights.dtype)
-        explained = (self.whitener @ cross).square().sum(0)
+        # Squared in place: for a library another such array costs as much as the product.
+        explained = (self.whitener @ cross).square_().sum(0)
         return self.weights @ cross, (own - explained).clamp(min=1e-6)
 
     def covariance(self, cross: Tensor, prior: Tensor) -> Tensor:
