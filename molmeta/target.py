@@ -292,7 +292,8 @@ class TargetModel:
     @cached_property
     def support_counts(self) -> SupportCounts:
         """What is counted in `head_support`."""
-        return SupportCounts.of(self.head_support, structural_kernel(self.checkpoint.learner))
+        kernel = structural_kernel(self.checkpoint.learner)
+        return SupportCounts.of(self.head_support, kernel, composition=self.predicts_values)
 
     @property
     def _order(self) -> Tensor:

@@ -20,7 +20,7 @@ from molmeta.learners.weighted_tanimoto import structural_kernel
 from molmeta.typed_json import from_json
 from molmeta.whole_file import whole_file
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """Raised when an index of the version before can no longer be read as it stands."""
 
 INDEX: Final = "index.json"

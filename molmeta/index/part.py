@@ -172,6 +172,7 @@ def read_part(path: Path, n: int, n_rows: int, dim: int) -> Part:
         "counts.offsets": (torch.int32, (n + 1,)),
         "counts.words": (word_dtype(n_words), (k,)),
         "counts.totals": (torch.int32, (n,)),
+        "counts.numbers": (torch.int32, (n,)),
         "counts.weights": (torch.float32, (n,)),
     }
     for name, (dtype, shape) in shapes.items():

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.chem.batch import MoleculeBatch
+from molmeta.chem.composition import composition_distance
 from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
-from molmeta.learners.assay_noise import fitted_noise
+from molmeta.learners.assay_fit import AssayFit, Prior
 from molmeta.learners.base import Embedded
 from molmeta.learners.gaussian_process import (
     ClassHead,
@@ -20,12 +21,17 @@ from molmeta.learners.gaussian_process import (
     Term,
     ValuesHead,
 )
-from molmeta.learners.parts import FINGERPRINT, LEARNED, SHARED
+from molmeta.learners.parts import COMPOSITION, FINGERPRINT, LEARNED, SHARED
 from molmeta.learners.resemblance import Resemblance
 from molmeta.learners.situation import Settings, settings_in, situation, situational
 from molmeta.learners.tobit import posterior
 from molmeta.learners.values import Standard
 from molmeta.learners.weighted_tanimoto import WeightedTanimoto
+
+_REACH = 8.0
+"""Distance in composition over which values of a smooth property vary together."""
+_WEIGHTS = ("linear", "rbf", "tanimoto", "memory", "composition", "level")
+"""The settings that are variances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,10 @@ class DeepKernel(KernelLearner[Settings]):
     odds without a calibration set.
 
     Of values, brought to mean 0 and deviation 1 over the support, the same with settings of their
-    own; a constant is added to k, for what a few values leave open about the assay's level, bounds
-    enter by what they exclude (see `tobit`), and the noise is the assay's own (see `fitted_noise`).
+    own; to k are added a constant, for what a few values leave open about the assay's level, and
+    w4·exp(-d/128), d the `composition_distance`, in which solubility and its like are smooth and
+    potency is not, so that classes do not gain by it. Bounds enter by what they exclude (see
+    `tobit`). Noise, w4 and the size of all variances are the assay's own (see `AssayFit`).
     """
 
     Config = DeepKernelConfig
@@ -95,7 +103,9 @@ class DeepKernel(KernelLearner[Settings]):
         self.fingerprint = WeightedTanimoto()
         self.settings = situational(start)
         shared = {name: start[name] for name in start if name not in ("scale", "spread", "prior")}
-        self.value_settings = situational(shared | {"level": 2.0, "doubt": 0.7, "width": 1.0})
+        of_values = {"level": 2.0, "composition": 0.3, "width": 1.0}
+        of_values |= {"doubt": 0.7, "vary": 1.5, "trust": 8.0}
+        self.value_settings = situational(shared | of_values)
 
     def settings_for(self, support: MoleculeBatch, settings: nn.ParameterDict) -> Settings:
         """Each of `settings`, the classes' or the values', as this support has it."""
@@ -120,12 +130,17 @@ class DeepKernel(KernelLearner[Settings]):
         if self.memory is not None:
             shared = support.pairs(self.memory.kernel, other).to(cosine)
             terms.append(Term(SHARED, weight("memory"), shared))
+        if "composition" in now:
+            distance = support.pairs(composition_distance, other).to(cosine)
+            near = torch.exp(-distance / (2 * _REACH**2))
+            terms.append(Term(COMPOSITION, weight("composition"), near))
         return terms
 
     def own_kernel(self, molecules: MoleculeBatch, now: Settings) -> Tensor:
         """Kernel between each molecule and itself: [n], or [] where it is the same for all."""
-        # Every kernel on structures is 1 between a molecule and itself.
-        own = torch.stack([now[name] for name in self.kernel_names]).sum()
+        # Every kernel but the memory's is 1 between a molecule and itself.
+        names = [*self.kernel_names, "composition"]
+        own = torch.stack([now[name] for name in names if name in now]).sum()
         if self.memory is None:
             return own
         return own + now["memory"] * self.memory.own(molecules)
@@ -162,10 +177,20 @@ class DeepKernel(KernelLearner[Settings]):
         standard = Standard.of(values)
         shrunk = standard.shrink(values)
         targets = shrunk - self.prior_mean(support.molecules, now)
-        level = now["level"]
-        kernel = level + self.kernel(support, support, now)
+        # The last term is that of the composition.
+        *usually, optional = (
+            term.weight * term.kernel for term in self.terms(support, support, now)
+        )
+        usual = now["level"] + torch.stack(usually).sum(0)
         points = relations == 0
-        noise = fitted_noise(kernel[points][:, points], targets[points], now["noise"], now["doubt"])
+        prior = Prior(now["noise"], now["doubt"], now["vary"], now["trust"])
+        own = AssayFit.of(
+            usual[points][:, points], optional[points][:, points], targets[points], prior
+        )
+        now = {name: now[name] * own.scale if name in _WEIGHTS else now[name] for name in now}
+        now["composition"] = now["composition"] * own.weight
+        level, noise = now["level"], own.scale * own.noise
+        kernel = own.scale * (usual + own.weight * optional)
         fitted = posterior(kernel, targets, relations, noise)
         alike = self.resemblance(support.molecules, shrunk, now)
         average = torch.zeros_like(level)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.chem.batch import MoleculeBatch
+from molmeta.chem.composition import composition_distance
 from molmeta.chem.counted import FIRST_NUMBER, MOST, counted, levels
 from molmeta.chem.similarity import tanimoto
 from molmeta.learners.base import PairKernel
@@ -34,6 +35,8 @@ class PackedCounts:
     """[offsets[n]], `word_dtype`: places in the vocabulary."""
     totals: Tensor
     """[n], int32: sum of the counts of a molecule's environments."""
+    numbers: Tensor
+    """[n], int32: the same of its quantum numbers."""
     weights: Tensor
     """[n], float32: what all of a molecule's features weigh; 0 without a weighted kernel."""
 
@@ -48,16 +51,22 @@ class PackedCounts:
         if kernel is not None:
             of_word = cumulative(kernel, word_ids, word_counts)
             weights.index_add_(0, owners, of_word[places])
-        of_environments = counts * (ids < FIRST_NUMBER)
+        is_number = ids >= FIRST_NUMBER
         ends = torch.bincount(owners, minlength=n).cumsum(0)
         return cls(
             ids=word_ids,
             counts=word_counts.to(torch.uint8),
             offsets=torch.cat([ends.new_zeros(1), ends]).int(),
             words=places.to(word_dtype(len(vocabulary))),
-            totals=torch.zeros(n, dtype=torch.int64).index_add(0, owners, of_environments).int(),
+            totals=_sums(counts * ~is_number, owners, n),
+            numbers=_sums(counts * is_number, owners, n),
             weights=weights,
         )
+
+
+def _sums(counts: Tensor, owners: Tensor, n: int) -> Tensor:
+    """Of the counts [k] of each of n owners: [n], int32."""
+    return torch.zeros(n, dtype=torch.int64).index_add(0, owners, counts).int()
 
 
 def cumulative(kernel: WeightedTanimoto, ids: Tensor, counts: Tensor) -> Tensor:
@@ -82,13 +91,23 @@ class SupportCounts:
     """[n_ids, n_support], int64."""
     totals: Tensor
     """[n_support], float32."""
+    numbers: Tensor | None
+    """[n_support], float32; None where distances in composition are not asked for."""
     kernel: WeightedTanimoto | None
     weights: Tensor | None
     """[n_ids, most + 1], float32: what each count of an id weighs; None without a kernel."""
 
     @classmethod
-    def of(cls, support: MoleculeBatch, kernel: WeightedTanimoto | None) -> SupportCounts:
-        """The counts of `support` [n_support], and the kernel to compare them by."""
+    def of(
+        cls, support: MoleculeBatch, kernel: WeightedTanimoto | None, *, composition: bool = False
+    ) -> SupportCounts:
+        """The counts of `support` [n_support], and the kernel to compare them by.
+
+        Args:
+            support: in the order of the head.
+            kernel: the learner's.
+            composition: whether distances in composition are asked for, as for values.
+        """
         all_ids, all_counts, owners = counted(support)
         ids, places = torch.unique(all_ids, return_inverse=True)
         counts = torch.zeros(len(ids), len(support), dtype=torch.int64)
@@ -99,8 +118,9 @@ class SupportCounts:
             features, _ = levels(ids, torch.full_like(ids, most))
             steps = kernel.weights(features).float().view(len(ids), most)
             weights = nn.functional.pad(steps.cumsum(1), (1, 0))
-        totals = counts[ids < FIRST_NUMBER].sum(0).float()
-        return cls(ids, counts, totals, kernel, weights)
+        is_number = ids >= FIRST_NUMBER
+        totals, numbers = (counts[rows].sum(0).float() for rows in (~is_number, is_number))
+        return cls(ids, counts, totals, numbers if composition else None, kernel, weights)
 
 
 class Overlap:
@@ -116,15 +136,20 @@ class Overlap:
         firsts = lengths.cumsum(0) - lengths
         shared = torch.arange(len(owners)) + (starts - firsts)[owners]
         minima = torch.minimum(packed.counts[shared].long()[:, None], support.counts[owners])
-        is_environment = (support.ids[owners] < FIRST_NUMBER)[:, None]
-        sums = [(minima * is_environment).float()]
+        is_number = (support.ids[owners] >= FIRST_NUMBER)[:, None]
+        sums = [(minima * ~is_number).float()]
         of_support, of_packed = [support.totals], [packed.totals]
         if support.weights is not None:
             sums.append(support.weights[owners].gather(1, minima))
             of_support.append(support.weights.gather(1, support.counts).sum(0))
             of_packed.append(packed.weights)
-        self._of_support = torch.stack(of_support)  # [1 or 2, n_support]: plain, weighted
-        self._of_packed = torch.stack(of_packed, dim=1)[:, :, None]  # [n, 1 or 2, 1]
+        if support.numbers is not None:
+            products = packed.counts[shared].float()[:, None] * support.counts[owners]
+            sums.append(products.sqrt() * is_number)
+            of_support.append(support.numbers)
+            of_packed.append(packed.numbers)
+        self._of_support = torch.stack(of_support)  # [1 to 3, n_support]: plain, weighted, numbers
+        self._of_packed = torch.stack(of_packed, dim=1)[:, :, None]  # [n, 1 to 3, 1]
         # Row 0 is what all other words add: nothing.
         self._sums = nn.functional.pad(torch.cat(sums, dim=1), (0, 0, 1, 0))
         self._row_of_word = torch.zeros(len(packed.ids), dtype=torch.int32)
@@ -134,8 +159,8 @@ class Overlap:
         """Similarity with the molecules `start` to `end`, as `Embedded.given` takes it.
 
         Returns:
-            What `tanimoto` says and, where there is one, the weighted kernel: [n_support,
-            end - start] each.
+            What `tanimoto` says and, where there is one, the weighted kernel, and
+            `composition_distance` where it is asked for: [n_support, end - start] each.
         """
         packed, support = self._packed, self._support
         offsets = packed.offsets[start : end + 1]
@@ -146,9 +171,14 @@ class Overlap:
         # In place, because these are the largest arrays of all, and the totals of the packed ones
         # first, because a sum of one number a row and one a column takes three times as long.
         either = (self._of_packed[start:end] - both).add_(self._of_support)
+        similarities: dict[PairKernel, Tensor] = {}
+        if support.numbers is not None:
+            # (Σ c + Σ c' - Σ √cc') - Σ √cc' = Σ (√c - √c')²; rounding may leave less than 0.
+            distance = (either[:, -1] - both[:, -1]).clamp_(min=0)
+            similarities[composition_distance] = distance.T
         either[:, 0].clamp_(min=1.0)
         found = both.div_(either).unbind(1)
-        similarities: dict[PairKernel, Tensor] = {tanimoto: found[0].T}
+        similarities[tanimoto] = found[0].T
         if support.kernel is not None:
             similarities[support.kernel] = found[1].T
         return similarities

@@ -25,6 +25,8 @@ LEARNED: Final = "learned similarity"
 """Support: by the embeddings that meta-training made."""
 FINGERPRINT: Final = "fingerprint similarity"
 """Support: by the Tanimoto similarity of ECFP counts."""
+COMPOSITION: Final = "size and composition"
+"""Support: by the distance of the molecular quantum numbers."""
 SHARED: Final = "shared public assays"
 """Support: by the public assays that measured both molecules."""
 

@@ -78,14 +78,17 @@ def test_the_posterior_of_values_equals_scikit_learns(batch: MoleculeBatch) -> N
     values = torch.linspace(4, 9, 12).sin() + 6
     with torch.no_grad():
         level = learner.value_settings["level"][0].exp().item()
+        learner.value_settings["composition"][0] = -30.0
         head = learner.fit_value_head(support, values, torch.zeros(12, dtype=torch.int8))
         prediction = head(query)
         noise, width = head.process.noise.item(), 1.7
+        scale = head.process.level.item() / level
         learner.value_settings["width"][0] = math.log(width)
         wider = learner.fit_value_head(support, values, torch.zeros(12, dtype=torch.int8))(query)
 
     kernel = ConstantKernel(0.5) * DotProduct(1e-9) + ConstantKernel(0.7) * RBF(0.7)
-    process = GaussianProcessRegressor(kernel + ConstantKernel(level), alpha=noise, optimizer=None)
+    kernel = ConstantKernel(scale) * (kernel + ConstantKernel(level))
+    process = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None)
     mean, deviation = values.mean().item(), values.std().item()
     process.fit(support.vectors.numpy(), ((values - mean) / deviation).numpy())
     expected, spread = process.predict(query.vectors.numpy(), return_std=True)
@@ -111,3 +114,20 @@ def test_settings_of_values_and_of_classes_are_apart(batch: MoleculeBatch) -> No
         learner.value_settings["noise"] += 1.0
     assert torch.equal(answers()[0], logits)
     assert not torch.equal(answers()[1], means)
+
+
+def test_values_that_follow_the_composition_are_predicted_by_it(batch: MoleculeBatch) -> None:
+    learner = DeepKernel(TINY, DeepKernelConfig()).eval()
+    support, query = _embedded(learner, batch, 0, 60), _embedded(learner, batch, 60, 120)
+    carbons = batch.descriptors[:, 0].float()
+    measured = torch.zeros(60, dtype=torch.int8)
+
+    def error() -> float:
+        with torch.no_grad():
+            answer = learner.fit_value_head(support, carbons[:60], measured)(query).mean
+        return (answer - carbons[60:120]).square().mean().item()
+
+    with_it = error()
+    with torch.no_grad():
+        learner.value_settings["composition"][0] = -30.0
+    assert with_it < 0.7 * error()

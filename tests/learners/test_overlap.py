@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from molmeta.chem.batch import MoleculeBatch
+from molmeta.chem.composition import composition_distance
 from molmeta.chem.similarity import tanimoto
 from molmeta.learners.overlap import Overlap, PackedCounts, SupportCounts, word_dtype
 from molmeta.learners.weighted_tanimoto import WeightedTanimoto
@@ -13,6 +14,15 @@ def test_similarities_are_exactly_those_of_the_unpacked_counts(batch: MoleculeBa
     support = batch.gather(torch.tensor([3, 40, 3, 77, 120]))
     overlap = Overlap(SupportCounts.of(support, None), PackedCounts.of(batch, None))
     assert torch.equal(overlap.similarities(0, len(batch))[tanimoto], tanimoto(support, batch))
+
+
+def test_distances_in_composition_are_those_of_the_quantum_numbers(batch: MoleculeBatch) -> None:
+    support, some = batch.gather(torch.tensor([3, 40, 3, 77])), batch.gather(torch.arange(10, 60))
+    counts = SupportCounts.of(support, None, composition=True)
+    found = Overlap(counts, PackedCounts.of(batch, None)).similarities(10, 60)
+    distances = found[composition_distance]
+    torch.testing.assert_close(distances, composition_distance(support, some), rtol=0, atol=1e-3)
+    assert torch.equal(found[tanimoto], tanimoto(support, some))
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 1), (5, 17), (30, 31)])
