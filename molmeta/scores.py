@@ -154,15 +154,6 @@ class Scores:
             self.seen[rows],
         )
 
-    def joined(self, others: Scores) -> Scores:
-        """These molecules, then others of the same model."""
-        return Scores(
-            {name: torch.cat([c, others.answers[name]]) for name, c in self.answers.items()},
-            torch.cat([self.similarity, others.similarity]),
-            torch.cat([self.in_support, others.in_support]),
-            torch.cat([self.seen, others.seen]),
-        )
-
     def rows(self, texts: Sequence[str | None]) -> list[ScoredRow]:
         """A row a molecule, read from `texts` [n]; status and reason tell of the score alone."""
         answers = {name: column.tolist() for name, column in self.answers.items()}
@@ -191,6 +182,16 @@ class Scores:
                 )
             )
         return rows
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The molecules of all `parts`, at least one and all of one model, in order."""
+    return Scores(
+        {name: torch.cat([part.answers[name] for part in parts]) for name in parts[0].answers},
+        torch.cat([part.similarity for part in parts]),
+        torch.cat([part.in_support for part in parts]),
+        torch.cat([part.seen for part in parts]),
+    )
 
 
 def probability_reach(n_support: int) -> float:

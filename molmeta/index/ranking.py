@@ -29,7 +29,7 @@ from molmeta.index.records import Record, Records
 from molmeta.learners.base import Embedded, HeadLearner, Learner
 from molmeta.learners.overlap import Overlap
 from molmeta.learners.weighted_tanimoto import structural_kernel
-from molmeta.scores import ScoredRow, Scores, after_intake
+from molmeta.scores import ScoredRow, Scores, after_intake, joined
 from molmeta.screening import RowOutput, ScreenSummary
 from molmeta.screening.columns import appended_cells
 from molmeta.target import TargetModel
@@ -183,29 +183,43 @@ class _Best:
 
     def __init__(self, top: int) -> None:
         self._top = top
-        self._places = torch.zeros(0, dtype=torch.int64)
-        self._scores: Scores | None = None
+        self._found: list[tuple[Tensor, Scores]] = []
+        self._n_waiting = 0
         self.threshold = -math.inf
-        """Merit that a row must exceed to be among them."""
+        """Merit that a row must exceed to be among them, or less than that."""
 
     @property
     def places(self) -> list[int]:
         """Of the library, best first."""
-        return self._places.tolist()
+        self._sort()
+        return [place for places, _ in self._found for place in places.tolist()]
 
     @property
     def rows(self) -> list[ScoredRow]:
         """What the target says of them."""
-        return [] if self._scores is None else self._scores.rows([None] * len(self._places))
+        self._sort()
+        return [row for places, scores in self._found for row in scores.rows([None] * len(places))]
 
     def add(self, places: Tensor, scores: Scores) -> None:
         """Rows at `places` [n], ascending and behind all that were added before."""
-        scores = scores if self._scores is None else self._scores.joined(scores)
+        if not len(places):
+            return
+        self._found.append((places, scores))
+        self._n_waiting += len(places)
+        # Sorting for a few rows of every part would keep the other threads waiting.
+        if self._n_waiting >= self._top:
+            self._sort()
+
+    def _sort(self) -> None:
+        if not self._n_waiting:
+            return
+        places = torch.cat([places for places, _ in self._found])
+        scores = joined([scores for _, scores in self._found])
         # Stable, so that of equal ones the earlier stays in front.
         order = scores.merit.argsort(descending=True, stable=True)[: self._top]
-        self._places, self._scores = torch.cat([self._places, places])[order], scores.at(order)
+        self._found, self._n_waiting = [(places[order], scores.at(order))], 0
         if len(order) == self._top:
-            self.threshold = float(self._scores.merit[-1])
+            self.threshold = float(self._found[0][1].merit[-1])
 
 
 @dataclass(frozen=True, slots=True)

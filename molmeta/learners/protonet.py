@@ -80,12 +80,11 @@ class ProtoNet(HeadLearner):
         """The head for a support of both classes; labels [n_support]."""
         vectors = support.vectors
         means = prototypes(vectors, labels)
+        precisions = None
         if self.config.distance == "mahalanobis":
             precisions = torch.stack(
                 [shrunk_precision(vectors, labels == value, self.config.ridge) for value in (0, 1)]
             )
-        else:
-            precisions = torch.eye(vectors.shape[1], device=vectors.device).expand(2, -1, -1)
         prior = class_log_odds(labels) * self.config.class_prior
         scale = self.log_temperature.exp() / vectors.shape[1]
         return PrototypeHead(vectors, labels, means, precisions, prior, scale)
@@ -101,8 +100,8 @@ class PrototypeHead:
     """[n_support]."""
     means: Tensor
     """[2, dim], the prototypes."""
-    precisions: Tensor
-    """[2, dim, dim], the metric of each class."""
+    precisions: Tensor | None
+    """[2, dim, dim], the metric of each class; None where it is Euclid's."""
     prior: Tensor
     """[], log odds of the class counts."""
     scale: Tensor
@@ -110,9 +109,15 @@ class PrototypeHead:
 
     def __call__(self, query: Embedded) -> Prediction:
         """The log odds of each molecule; a distance has no account of its uncertainty."""
-        offsets = query.vectors[:, None] - self.means  # [n, 2, dim]
-        distances = torch.einsum("ncd,cde,nce->nc", offsets, self.precisions, offsets)
-        logit = self.scale * (distances[:, 0] - distances[:, 1]) + self.prior
+        if self.precisions is None:
+            # |q - m|² - |q - m'|² is linear in q.
+            slope = 2 * (self.means[1] - self.means[0])
+            further = query.vectors @ slope - self.means.mean(0) @ slope
+        else:
+            offsets = query.vectors[:, None] - self.means  # [n, 2, dim]
+            distances = torch.einsum("ncd,cde,nce->nc", offsets, self.precisions, offsets)
+            further = distances[:, 0] - distances[:, 1]
+        logit = self.scale * further + self.prior
         return Prediction(logit, torch.full_like(logit, torch.nan))
 
     def parts(self, query: Embedded) -> Parts:
@@ -122,13 +127,16 @@ class PrototypeHead:
         molecule, the class c of n compounds and metric P brings Σ_s 2 q'Ps / n - q'Pq - μ'Pμ. With
         one metric the last two are equal for both classes.
         """
+        metrics = self.precisions
+        if metrics is None:
+            metrics = torch.eye(self.means.shape[1], device=self.means.device).expand(2, -1, -1)
         middle = self.means.mean(0)
         offsets, means = query.vectors - middle, self.means - middle
-        pulls = torch.einsum("nd,cde,se->csn", offsets, self.precisions, self.support - middle)
+        pulls = torch.einsum("nd,cde,se->csn", offsets, metrics, self.support - middle)
         active = self.labels == 1
         signed = torch.where(active[:, None], pulls[1] / active.sum(), -pulls[0] / (~active).sum())
-        squares = torch.einsum("nd,cde,ne->cn", offsets, self.precisions, offsets)
-        squares = squares + torch.einsum("cd,cde,ce->c", means, self.precisions, means)[:, None]
+        squares = torch.einsum("nd,cde,ne->cn", offsets, metrics, offsets)
+        squares = squares + torch.einsum("cd,cde,ce->c", means, metrics, means)[:, None]
         base = {
             AVERAGE: self.prior.expand(len(offsets)),
             METRIC: self.scale * (squares[0] - squares[1]),
