@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from rdkit import Chem, rdBase
 
@@ -59,7 +60,8 @@ _STEREO_MARKS = frozenset("@/\\")
 _BARE_BRACKETS = re.compile(r"(?:\[[=#/\\]?[A-Z][a-z]?\]){2,}")
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, which leave a cached property no place.
+@dataclass(frozen=True)
 class Molecule:
     """A molecule as the models see it: the neutral parent, free of salts, maps and markup."""
 
@@ -74,7 +76,7 @@ class Molecule:
     reason: str
     """What was changed or is remarkable, `code: words` joined by '; '; '' when nothing."""
 
-    @property
+    @cached_property
     def smiles(self) -> str:
         """Canonical isomeric SMILES of `mol`, written when asked for: few of a library are."""
         return self.written or str(Chem.MolToSmiles(self.mol))
