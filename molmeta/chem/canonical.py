@@ -28,12 +28,11 @@ _WITHOUT_LABEL = rdqueries.HasChiralTagQueryAtom()
 _WITHOUT_LABEL.ExpandQuery(rdqueries.HasPropQueryAtom("_CIPCode", negate=True))
 _WITH_ISOTOPE = rdqueries.IsotopeGreaterQueryAtom(0)
 
-# In an ordinary text: phosphorus, halogens with a double bond, a double bond that closes or leaves
-# an aromatic ring.
-_MAY_CHANGE: Final = re.compile(
-    r"[Pp]|=\(*(?:F|Cl|Br|I)|(?:F|Cl|Br|I)\)*\(?=|=[/\\]?[a-z[]"
-    r"|[cnos].*=[/\\]?[\d%]|=[/\\]?[\d%].*[cnos]"
-)
+# In an ordinary text: phosphorus, halogens with more than one bond, a double bond that leaves an
+# aromatic ring or, where some atoms are aromatic, closes one.
+_MAY_CHANGE: Final = re.compile(r"[Pp]|[FlrI][(=\d%]|=(?:[/\\]?[a-z[]|\(*(?:F|Cl|Br|I))")
+_DOUBLE_CLOSURE: Final = re.compile(r"=[/\\]?[\d%]")
+_AROMATIC: Final = re.compile(r"[cnos]")
 _N_PORPHYRIN_RINGS: Final = 5
 _MACROCYCLE: Final = 9
 
@@ -48,6 +47,8 @@ def needs_writing(mol: Chem.Mol, text: str) -> bool:
     if "@" in text and not is_told_by_labels(mol):
         return True
     if len(text) > _LONG or _MAY_CHANGE.search(text):
+        return True
+    if _DOUBLE_CLOSURE.search(text) and _AROMATIC.search(text):
         return True
     rings = mol.GetRingInfo()
     is_porphyrin_like = rings.NumRings() >= _N_PORPHYRIN_RINGS

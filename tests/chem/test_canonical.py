@@ -62,7 +62,9 @@ def test_rdkit_alone_gives_these_molecules_more_than_one_form() -> None:
         assert len({canonical(text) for text in writings}) > 1, name
 
 
-@pytest.mark.parametrize("smiles", ["O=I", "O=p1ccncc1", "Cc1cccp(=O)c1C", "O=p1ncccc1C"])
+@pytest.mark.parametrize(
+    "smiles", ["O=I", "OI(O)=O", "O=p1ccncc1", "Cc1cccp(=O)c1C", "O=p1ncccc1C"]
+)
 def test_what_rdkit_corrects_when_it_reads_its_own_form_is_corrected_at_once(smiles: str) -> None:
     assert canonical(smiles) != canonical(canonical(smiles))
     molecule = accepted(smiles)
