@@ -238,7 +238,7 @@ class TargetModel:
     def _score_batch(self, molecules: Sequence[tuple[str, Molecule]]) -> list[ScoredRow]:
         """A row a text and its molecule; status and reason tell of the score alone."""
         texts, read = zip(*molecules, strict=True)
-        batch, places = _each_once(featurize(read).to(self.support.molecules.device))
+        batch, places = featurize(read).to(self.support.molecules.device).distinct()
         predictor = self._value_predictor or self._predictor
         if isinstance(predictor, HeadPredictor) and batch.device.type == "cpu":
             embedded = replace(predictor.embed(batch), given=self._similarities(batch))
@@ -349,19 +349,6 @@ def _of_values(learner: Learner) -> ValueLearner:
         f"A {type(learner).__name__} predicts classes and no values: use a model of another method "
         f"({able}), or turn the values into classes with a threshold."
     )
-
-
-def _each_once(molecules: MoleculeBatch) -> tuple[MoleculeBatch, Tensor]:
-    """The k different ones of n molecules, and which of them each is: [n], 0 to k - 1."""
-    _, which = torch.unique(molecules.keys, return_inverse=True)
-    everyone = torch.arange(len(molecules), device=which.device)
-    first = everyone.new_full((len(molecules),), len(molecules)).scatter_reduce(
-        0, which, everyone, "amin"
-    )[which]
-    is_first = first == everyone
-    if is_first.all():
-        return molecules, everyone
-    return molecules.gather(is_first.nonzero()[:, 0]), (is_first.cumsum(0) - 1)[first]
 
 
 def _read_each_once(texts: Sequence[object]) -> list[Molecule | Rejection]:

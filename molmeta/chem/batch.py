@@ -75,6 +75,18 @@ class MoleculeBatch:
             keys=self.keys[index],
         )
 
+    def distinct(self) -> tuple[MoleculeBatch, Tensor]:
+        """The k different molecules, each where it comes first, and which of them each is: [n]."""
+        _, which = torch.unique(self.keys, return_inverse=True)
+        everyone = torch.arange(len(self), device=self.device)
+        first = everyone.new_full((len(self),), len(self)).scatter_reduce(
+            0, which, everyone, "amin"
+        )[which]
+        is_first = first == everyone
+        if is_first.all():
+            return self, everyone
+        return self.gather(is_first.nonzero()[:, 0]), (is_first.cumsum(0) - 1)[first]
+
     def edge_index(self) -> Tensor:
         """Both directions of every bond between atoms counted over the whole batch: [2, 2 n_bonds].
 

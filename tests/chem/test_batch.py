@@ -70,6 +70,20 @@ def test_a_molecule_has_the_same_arrays_alone_as_among_others(batch, molecules):
         assert same(batch.gather(torch.tensor([place])), featurize([molecules[place]]))
 
 
+def test_each_molecule_is_there_once_where_it_came_first(batch):
+    rows = torch.tensor([5, 3, 5, 9, 3, 3, 7])
+    few, which = batch.gather(rows).distinct()
+    assert same(few, batch.gather(torch.tensor([5, 3, 9, 7])))
+    assert which.tolist() == [0, 1, 0, 2, 1, 1, 3]
+
+
+def test_a_batch_of_different_molecules_and_one_of_none_stay_as_they_are(batch):
+    for whole in (batch.gather(torch.arange(20)), batch.gather(torch.arange(0))):
+        few, which = whole.distinct()
+        assert same(few, whole)
+        assert which.tolist() == list(range(len(whole)))
+
+
 def test_all_arrays_have_the_promised_types(batch):
     types = {name: tensor.dtype for name, tensor in batch.tensors().items()}
     assert types == {
