@@ -35,6 +35,9 @@ _DOUBLE_CLOSURE: Final = re.compile(r"=[/\\]?[\d%]")
 _AROMATIC: Final = re.compile(r"[cnos]")
 _N_PORPHYRIN_RINGS: Final = 5
 _MACROCYCLE: Final = 9
+_N_CAGE_RINGS: Final = 5
+_MOST_ALIKE: Final = 3
+"""Atoms of each kind, on average, from which on a molecule may be a cage such as dodecahedrane."""
 
 
 def needs_writing(mol: Chem.Mol, text: str) -> bool:
@@ -44,7 +47,7 @@ def needs_writing(mol: Chem.Mol, text: str) -> bool:
         mol: as RDKit read it.
         text: the ordinary SMILES that it was read from.
     """
-    if "@" in text and not is_told_by_labels(mol):
+    if not has_one_order(mol, may_have_stereo="@" in text):
         return True
     if len(text) > _LONG or _MAY_CHANGE.search(text):
         return True
@@ -53,6 +56,19 @@ def needs_writing(mol: Chem.Mol, text: str) -> bool:
     rings = mol.GetRingInfo()
     is_porphyrin_like = rings.NumRings() >= _N_PORPHYRIN_RINGS
     return is_porphyrin_like and max(map(len, rings.AtomRings())) >= _MACROCYCLE
+
+
+def has_one_order(mol: Chem.Mol, *, may_have_stereo: bool = True) -> bool:
+    """Whether RDKit ranks the atoms in one order, however the molecule is written.
+
+    It does not where centres only mean something together, nor in cages of like atoms.
+    """
+    if may_have_stereo and not is_told_by_labels(mol):
+        return False
+    if mol.GetRingInfo().NumRings() < _N_CAGE_RINGS:
+        return True
+    n_kinds = len(set(Chem.CanonicalRankAtoms(mol, breakTies=False)))
+    return n_kinds * _MOST_ALIKE > mol.GetNumAtoms()
 
 
 def is_told_by_labels(mol: Chem.Mol) -> bool:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from rdkit import Chem, rdBase
 
-from molmeta.chem.canonical import needs_writing, settled_form
+from molmeta.chem.canonical import has_one_order, needs_writing, settled_form
 from molmeta.chem.diagnosis import diagnose
 from molmeta.chem.salts import neutral_form, parent_of
 from molmeta.chem.smiles_text import (
@@ -289,7 +289,8 @@ def _written(mol: Chem.Mol) -> str:
 def _molecule(mol: Chem.Mol, changes: list[str], notes: list[str]) -> Molecule:
     smiles = _written(mol)
     form = settled_form(mol, smiles)
-    if form != smiles:
+    # Read again where the order of the atoms in the text would show in that of the ranks.
+    if form != smiles or not has_one_order(mol):
         settled = _parse(form) if form else None
         if settled is None:
             reason = "RDKit cannot read back what it wrote: its aromatic atoms do not fit together"

@@ -45,6 +45,24 @@ def test_a_key_and_a_canonical_smiles_name_the_same_molecules() -> None:
     assert len(set.union(*keys.values())) == len(keys)
 
 
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        "C12C3C4C5C1C6C7C2C8C3C9C4C%10C5C6C%11C7C8C9C%10%11",  # dodecahedrane
+        "C[C@@H]1N2N1[C@@H](N3[C@H](N3[C@@H]2C)C)C",
+        "c1ccc2c(c1)[C@@H]1c3c([C@H]2[C@@H]2c4c([C@H]1c1c2cccc1)cccc4)cccc3",
+        "CC(=O)O[C@@]1([C@@H]2CC[C@H]1CC2)c1ccccc1",
+        "C1CC[C@H]2[C@H](C1)[C@H]1CCC[C@@H]3[C@H]1[C@@H]2CCC3",
+    ],
+)
+def test_the_key_of_a_cage_does_not_depend_on_how_it_is_written(smiles: str) -> None:
+    writings = Chem.MolToRandomSmilesVect(Chem.MolFromSmiles(smiles), 24, randomSeed=5)
+    molecules = [m for m in map(read_smiles, writings) if isinstance(m, Molecule)]
+    assert len({molecule.smiles for molecule in molecules}) == 1
+    assert len(set(featurize(molecules).keys.tolist())) == 1
+    assert all(featurize([m]).atoms.equal(featurize(molecules[:1]).atoms) for m in molecules)
+
+
 def test_every_stereoisomer_has_a_key_of_its_own() -> None:
     for text in ("CC(O)C(N)C(F)Cl", "OC1C(O)C(O)C(O)C(O)C1O", "CC=CC(C)C=CC", "CC(O)C(O)C(C)O"):
         isomers = {
