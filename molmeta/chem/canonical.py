@@ -36,6 +36,7 @@ _AROMATIC: Final = re.compile(r"[cnos]")
 _N_PORPHYRIN_RINGS: Final = 5
 _MACROCYCLE: Final = 9
 _N_CAGE_RINGS: Final = 5
+_MOST_ATOMS_A_RING: Final = 4
 _MOST_ALIKE: Final = 3
 """Atoms of each kind, on average, from which on a molecule may be a cage such as dodecahedrane."""
 
@@ -65,10 +66,11 @@ def has_one_order(mol: Chem.Mol, *, may_have_stereo: bool = True) -> bool:
     """
     if may_have_stereo and not is_told_by_labels(mol):
         return False
-    if mol.GetRingInfo().NumRings() < _N_CAGE_RINGS:
+    n_atoms, n_rings = mol.GetNumAtoms(), mol.GetRingInfo().NumRings()
+    if n_rings < _N_CAGE_RINGS or n_atoms > _MOST_ATOMS_A_RING * n_rings:
         return True
     n_kinds = len(set(Chem.CanonicalRankAtoms(mol, breakTies=False)))
-    return n_kinds * _MOST_ALIKE > mol.GetNumAtoms()
+    return n_kinds * _MOST_ALIKE > n_atoms
 
 
 def is_told_by_labels(mol: Chem.Mol) -> bool:
