@@ -29,8 +29,9 @@ _WITHOUT_LABEL.ExpandQuery(rdqueries.HasPropQueryAtom("_CIPCode", negate=True))
 _WITH_ISOTOPE = rdqueries.IsotopeGreaterQueryAtom(0)
 
 # In an ordinary text: phosphorus, halogens with more than one bond, a double bond that leaves an
-# aromatic ring or, where some atoms are aromatic, closes one.
-_MAY_CHANGE: Final = re.compile(r"[Pp]|[FlrI][(=\d%]|=(?:[/\\]?[a-z[]|\(*(?:F|Cl|Br|I))")
+# aromatic ring (not to oxygen or sulfur at the start, which changed no form of 9,000 texts)
+# or, where some atoms are aromatic, closes one.
+_MAY_CHANGE: Final = re.compile(r"[Pp]|[FlrI][(=\d%]|(?<!^[OS])=[/\\]?[a-z[]|=\(*(?:F|Cl|Br|I)")
 _DOUBLE_CLOSURE: Final = re.compile(r"=[/\\]?[\d%]")
 _AROMATIC: Final = re.compile(r"[cnos]")
 _N_PORPHYRIN_RINGS: Final = 5

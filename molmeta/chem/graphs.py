@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
+from rdkit.Chem import rdqueries
 from rdkit.Chem.rdMolDescriptors import GetConnectivityInvariants as _invariants
 
 from molmeta.chem.intake import Molecule
@@ -30,6 +31,7 @@ SINGLE, DOUBLE, TRIPLE, AROMATIC, OTHER = range(5)
 
 _ORDERS: Final = {1.0: SINGLE, 2.0: DOUBLE, 3.0: TRIPLE, 1.5: AROMATIC}
 _CIP: Final = {"R": 1, "S": 2}
+_WITH_LABEL: Final = rdqueries.HasPropQueryAtom("_CIPCode")
 _BOND_STEREO: Final = {Chem.BondStereo.STEREOE: 1, Chem.BondStereo.STEREOZ: 2}
 
 
@@ -129,11 +131,9 @@ def _atoms(
     atoms = np.array(rows, dtype=np.uint8).reshape(-1, len(ATOM_COLUMNS))[kinds]
     for molecule, start in zip(molecules, starts.tolist(), strict=True):
         if molecule.has_stereo:
-            for index in range(molecule.mol.GetNumAtoms()):
-                atom = molecule.mol.GetAtomWithIdx(index)
-                if atom.HasProp("_CIPCode"):
-                    handedness = _CIP.get(atom.GetProp("_CIPCode"), 0)
-                    atoms[start + index, COLUMN["chirality"]] = handedness
+            for atom in molecule.mol.GetAtomsMatchingQuery(_WITH_LABEL):
+                handedness = _CIP.get(atom.GetProp("_CIPCode"), 0)
+                atoms[start + atom.GetIdx(), COLUMN["chirality"]] = handedness
     return atoms
 
 
