@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rdkit import Chem, rdBase
+from rdkit.Chem import rdqueries
 
 from molmeta.chem.canonical import has_one_order, needs_writing, settled_form
 from molmeta.chem.diagnosis import diagnose
@@ -57,6 +58,9 @@ _PLAIN_CENTRES = frozenset(
     }
 )
 _STEREO_MARKS = frozenset("@/\\")
+# In an ordinary text: any other atom takes the hydrogens that it lacks.
+_MAY_BE_RADICAL = re.compile(r"(?:\+|@H?)\]")
+_RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
 _BARE_BRACKETS = re.compile(r"(?:\[[=#/\\]?[A-Z][a-z]?\]){2,}")
 
 
@@ -111,6 +115,8 @@ def _read(text: str) -> Molecule:
     mol = _parse_ordinary(text)
     if mol is None:
         return _inspect(*_mended(text, text))
+    if _MAY_BE_RADICAL.search(text) and len(mol.GetAtomsMatchingQuery(_RADICAL)):
+        return _inspect(mol, text, [])
     if needs_writing(mol, text):
         return _molecule(mol, [], [])
     return Molecule(mol, None, not _STEREO_MARKS.isdisjoint(text), Status.OK, "")

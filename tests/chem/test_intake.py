@@ -309,3 +309,24 @@ def test_nothing_raises_and_what_is_read_can_be_read_again(text: object) -> None
     else:
         assert result.status not in (Status.OK, Status.OK_CHANGED)
         assert result.reason
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason"),
+    [
+        (["F[C@](Cl)Br", "F[C](Cl)Br"], "radical: unpaired electrons 1"),
+        (["F[C@@H]Br", "F[CH]Br"], "radical: unpaired electrons 1"),
+        (["CC[N+](C)[O-]", "CC[N+]([O-])C", "[O-][N+](C)CC"], "radical: unpaired electrons 1"),
+        (["C[N+](=O)[O-]", "O=[N+]([O-])C", "[O-][N+](=O)C"], ""),
+        (["C[n+]1ccccc1", "c1cc[n+](C)cc1", "[n+]1(C)ccccc1"], ""),
+        (["c1cccc[n+]1[O-]", "c1ccc[n+]([O-])c1", "[O-][n+]1ccccc1"], ""),
+        (["C[N+](C)(C)CC(=O)O", "[N+](C)(C)(C)CC(=O)O"], ""),
+    ],
+)
+def test_unpaired_electrons_are_named_however_the_text_writes_them(
+    texts: list[str], reason: str
+) -> None:
+    read = [read_smiles(text) for text in texts]
+    molecules = [molecule for molecule in read if isinstance(molecule, Molecule)]
+    assert [molecule.reason for molecule in molecules] == [reason] * len(texts)
+    assert len({molecule.smiles for molecule in molecules}) == 1
