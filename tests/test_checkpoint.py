@@ -249,7 +249,7 @@ def add(name, tensor):
         pytest.param(configure("learner_config", ridge="x"), "ridge cannot be", id="D10-setting"),
         pytest.param(configure("learner_config", ridge=-1.0), "above 0", id="D10-range"),
         pytest.param(configure("learner_config", distance="cosine"), "'cosine'", id="D10-choice"),
-        pytest.param(put(features_version=1), "features of version 1.*version 2", id="D11"),
+        pytest.param(put(features_version=1), "features of version 1.*version 3", id="D11"),
         pytest.param(
             put(support_smiles=["C"]), "names 1 support compounds", id="D10-support-of-none"
         ),

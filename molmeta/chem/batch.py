@@ -36,6 +36,12 @@ class MoleculeBatch:
     """[n_features], int32: the 32 bits of each ECFP4 environment's hash, unfolded, ascending."""
     ecfp_counts: Tensor
     """[n_features], uint8: how often the environment occurs."""
+    motif_offsets: Tensor
+    """[n + 1], int64."""
+    motif_ids: Tensor
+    """[n_motifs], int16: which motif, see `motifs`, ascending within a molecule."""
+    motif_counts: Tensor
+    """[n_motifs], uint8: how often it occurs."""
     descriptors: Tensor
     """[n, 42], int16: molecular quantum numbers."""
     keys: Tensor
@@ -62,6 +68,7 @@ class MoleculeBatch:
         atom_offsets, atom_rows = _gather_ragged(self.atom_offsets, index)
         bond_offsets, bond_rows = _gather_ragged(self.bond_offsets, index)
         ecfp_offsets, ecfp_rows = _gather_ragged(self.ecfp_offsets, index)
+        motif_offsets, motif_rows = _gather_ragged(self.motif_offsets, index)
         return MoleculeBatch(
             atom_offsets=atom_offsets,
             atoms=self.atoms[atom_rows],
@@ -71,6 +78,9 @@ class MoleculeBatch:
             ecfp_offsets=ecfp_offsets,
             ecfp_ids=self.ecfp_ids[ecfp_rows],
             ecfp_counts=self.ecfp_counts[ecfp_rows],
+            motif_offsets=motif_offsets,
+            motif_ids=self.motif_ids[motif_rows],
+            motif_counts=self.motif_counts[motif_rows],
             descriptors=self.descriptors[index],
             keys=self.keys[index],
         )

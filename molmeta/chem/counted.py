@@ -1,12 +1,15 @@
-"""What is counted in molecules: ECFP environments and molecular quantum numbers, by id."""
+"""What is counted in molecules: ECFP environments, motifs and quantum numbers, by id."""
 
 import torch
 from torch import Tensor
 
 from molmeta.chem.batch import MoleculeBatch
 
+FIRST_MOTIF = 1 << 31
+"""Id of the first motif; those of ECFP environments are their hashes, signed numbers of 32 bits."""
+
 FIRST_NUMBER = 1 << 32
-"""Id of the first quantum number; those of environments are their hashes, of 32 bits."""
+"""Id of the first quantum number."""
 
 _COUNT_BITS = 8
 MOST = (1 << _COUNT_BITS) - 1
@@ -17,13 +20,20 @@ def counted(molecules: MoleculeBatch) -> tuple[Tensor, Tensor, Tensor]:
     """Ids [k], int64, counts [k], 1 to `MOST`, and the molecule of each [k], ascending."""
     places = torch.arange(len(molecules), device=molecules.device)
     environments = places.repeat_interleave(molecules.ecfp_offsets.diff())
+    motifs = places.repeat_interleave(molecules.motif_offsets.diff())
     rows, columns = molecules.descriptors.nonzero(as_tuple=True)
     numbers = molecules.descriptors[rows, columns].long().clamp(min=1, max=MOST)
-    owners = torch.cat([environments, rows])
+    owners = torch.cat([environments, motifs, rows])
     order = torch.argsort(owners, stable=True)
     return (
-        torch.cat([molecules.ecfp_ids.long(), FIRST_NUMBER + columns])[order],
-        torch.cat([molecules.ecfp_counts.long(), numbers])[order],
+        torch.cat(
+            [
+                molecules.ecfp_ids.long(),
+                FIRST_MOTIF + molecules.motif_ids.long(),
+                FIRST_NUMBER + columns,
+            ]
+        )[order],
+        torch.cat([molecules.ecfp_counts.long(), molecules.motif_counts.long(), numbers])[order],
         owners[order],
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,35 @@ class Graphs:
         n_atoms = len(self.atoms)
         places = np.searchsorted(_as_numbers(self.bonds, n_atoms), _as_numbers(pairs, n_atoms))
         return np.bincount(places, minlength=len(self.bonds))
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Every bond of a batch from both of its ends; rows ascend by the atom it is seen from."""
+
+    here: NDArray[np.int64]
+    """[2 n_bonds]: that atom."""
+    there: NDArray[np.int64]
+    """[2 n_bonds]: the atom at the other end."""
+    bonds: NDArray[np.int64]
+    """[2 n_bonds]: which bond it is."""
+    degrees: NDArray[np.int64]
+    """[n_atoms]: how many rows each atom has."""
+    firsts: NDArray[np.int64]
+    """[n_atoms]: the first of them."""
+    bonded: NDArray[np.int64]
+    """Atoms with at least one."""
+
+    @classmethod
+    def of(cls, graphs: Graphs) -> Self:
+        """The neighbours in `graphs`."""
+        ends = np.concatenate([graphs.bonds, graphs.bonds[:, ::-1]])
+        order = np.argsort(ends[:, 0], kind="stable")
+        here, there = ends[order].T
+        degrees = np.bincount(here, minlength=len(graphs.atoms))
+        firsts = degrees.cumsum() - degrees
+        bonds = order % max(len(graphs.bonds), 1)
+        return cls(here, there, bonds, degrees, firsts, degrees.nonzero()[0])
 
 
 def graphs_of(molecules: Sequence[Molecule]) -> Graphs:

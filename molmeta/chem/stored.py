@@ -18,6 +18,7 @@ _RAGGED: dict[str, dict[str, tuple[torch.dtype, tuple[int, ...]]]] = {
         "bond_features": (torch.uint8, (len(BOND_COLUMNS),)),
     },
     "ecfp_offsets": {"ecfp_ids": (torch.int32, ()), "ecfp_counts": (torch.uint8, ())},
+    "motif_offsets": {"motif_ids": (torch.int16, ()), "motif_counts": (torch.uint8, ())},
 }
 """Offsets -> the arrays they divide, each with its dtype and the shape of a row."""
 

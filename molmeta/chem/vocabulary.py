@@ -2,7 +2,7 @@
 
 from typing import Final
 
-FEATURES_VERSION: Final = 2
+FEATURES_VERSION: Final = 3
 """Raised whenever a value in a MoleculeBatch changes; models refuse arrays of another version."""
 
 ELEMENTS: Final = (

@@ -12,8 +12,9 @@ import torch
 from molmeta.chem.batch import MoleculeBatch, concatenate
 from molmeta.chem.features import featurize
 from molmeta.chem.fingerprints import ecfp_environments
-from molmeta.chem.graphs import graphs_of
+from molmeta.chem.graphs import Neighbours, graphs_of
 from molmeta.chem.intake import Molecule
+from molmeta.chem.motifs import motif_counts
 from molmeta.chem.quantum_numbers import quantum_numbers
 
 _MOST = 255
@@ -23,9 +24,9 @@ _MOST = 255
 def masked(molecule: Molecule, masks: Sequence[Iterable[int]]) -> MoleculeBatch:
     """The molecule once for each mask, without what the atoms in it say: [len(masks)].
 
-    The graph loses the atoms and their bonds, the fingerprint every environment that holds one of
-    them, the quantum numbers every atom, bond and ring. All others stay as they are, as if the
-    masked atoms were there but not looked at.
+    The graph loses the atoms and their bonds, the fingerprint and the motifs every environment that
+    holds one of them, the quantum numbers every atom, bond and ring. All others stay as they are,
+    as if the masked atoms were there but not looked at.
 
     Args:
         molecule: of the intake.
@@ -38,14 +39,20 @@ def masked(molecule: Molecule, masks: Sequence[Iterable[int]]) -> MoleculeBatch:
     hidden = np.zeros((len(sets), len(ranks)), dtype=bool)
     for row, mask in zip(hidden, sets, strict=True):
         row[ranks[list(mask)]] = True
-    numbers = quantum_numbers(graphs_of([molecule] * len(sets)), hidden.ravel())
+    graphs = graphs_of([molecule] * len(sets))
+    motifs = motif_counts(graphs, Neighbours.of(graphs), hidden.ravel())
     parts = []
     for i, mask in enumerate(sets):
         kept = torch.from_numpy(np.flatnonzero(~hidden[i]))
         counts = Counter(bit for bit, atoms in environments if not atoms & mask)
-        part = _without(whole, kept, counts)
-        parts.append(replace(part, descriptors=torch.from_numpy(numbers[i : i + 1])))
-    return concatenate(parts)
+        parts.append(_without(whole, kept, counts))
+    return replace(
+        concatenate(parts),
+        motif_offsets=torch.from_numpy(np.concatenate([[0], motifs.lengths.cumsum()])),
+        motif_ids=torch.from_numpy(motifs.ids),
+        motif_counts=torch.from_numpy(motifs.counts),
+        descriptors=torch.from_numpy(quantum_numbers(graphs, hidden.ravel())),
+    )
 
 
 def _without(whole: MoleculeBatch, kept: torch.Tensor, counts: Counter[int]) -> MoleculeBatch:

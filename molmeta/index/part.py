@@ -69,6 +69,9 @@ class Part:
             ecfp_offsets=none,
             ecfp_ids=torch.zeros(0, dtype=torch.int32),
             ecfp_counts=torch.zeros(0, dtype=torch.uint8),
+            motif_offsets=none,
+            motif_ids=torch.zeros(0, dtype=torch.int16),
+            motif_counts=torch.zeros(0, dtype=torch.uint8),
             descriptors=torch.zeros(1, N_DESCRIPTORS, dtype=torch.int16).expand(n, -1),
             keys=self.keys[start:end],
         )

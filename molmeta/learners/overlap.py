@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.composition import composition_distance
-from molmeta.chem.counted import FIRST_NUMBER, MOST, counted, levels
+from molmeta.chem.counted import FIRST_MOTIF, FIRST_NUMBER, MOST, counted, levels
 from molmeta.chem.similarity import tanimoto
 from molmeta.learners.base import PairKernel
 from molmeta.learners.weighted_tanimoto import WeightedTanimoto
@@ -51,15 +51,14 @@ class PackedCounts:
         if kernel is not None:
             of_word = cumulative(kernel, word_ids, word_counts)
             weights.index_add_(0, owners, of_word[places])
-        is_number = ids >= FIRST_NUMBER
         ends = torch.bincount(owners, minlength=n).cumsum(0)
         return cls(
             ids=word_ids,
             counts=word_counts.to(torch.uint8),
             offsets=torch.cat([ends.new_zeros(1), ends]).int(),
             words=places.to(word_dtype(len(vocabulary))),
-            totals=_sums(counts * ~is_number, owners, n),
-            numbers=_sums(counts * is_number, owners, n),
+            totals=_sums(counts * (ids < FIRST_MOTIF), owners, n),
+            numbers=_sums(counts * (ids >= FIRST_NUMBER), owners, n),
             weights=weights,
         )
 
@@ -118,8 +117,9 @@ class SupportCounts:
             features, _ = levels(ids, torch.full_like(ids, most))
             steps = kernel.weights(features).float().view(len(ids), most)
             weights = nn.functional.pad(steps.cumsum(1), (1, 0))
-        is_number = ids >= FIRST_NUMBER
-        totals, numbers = (counts[rows].sum(0).float() for rows in (~is_number, is_number))
+        totals, numbers = (
+            counts[rows].sum(0).float() for rows in (ids < FIRST_MOTIF, ids >= FIRST_NUMBER)
+        )
         return cls(ids, counts, totals, numbers if composition else None, kernel, weights)
 
 
@@ -136,8 +136,8 @@ class Overlap:
         firsts = lengths.cumsum(0) - lengths
         shared = torch.arange(len(owners)) + (starts - firsts)[owners]
         minima = torch.minimum(packed.counts[shared].long()[:, None], support.counts[owners])
-        is_number = (support.ids[owners] >= FIRST_NUMBER)[:, None]
-        sums = [(minima * ~is_number).float()]
+        ids = support.ids[owners, None]
+        sums = [(minima * (ids < FIRST_MOTIF)).float()]
         of_support, of_packed = [support.totals], [packed.totals]
         if support.weights is not None:
             sums.append(support.weights[owners].gather(1, minima))
@@ -145,7 +145,7 @@ class Overlap:
             of_packed.append(packed.weights)
         if support.numbers is not None:
             products = packed.counts[shared].float()[:, None] * support.counts[owners]
-            sums.append(products.sqrt() * is_number)
+            sums.append(products.sqrt() * (ids >= FIRST_NUMBER))
             of_support.append(support.numbers)
             of_packed.append(packed.numbers)
         self._of_support = torch.stack(of_support)  # [1 to 3, n_support]: plain, weighted, numbers

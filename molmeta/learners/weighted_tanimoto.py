@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.counted import counted, levels
 
-_TABLE_BITS = 16
+_TABLE_BITS = 17
 # Fibonacci hashing (Knuth, TAOCP 3, 6.4): 2^64 / golden ratio, odd, as a signed number.
 _GOLDEN = -7046029254386353131
 
@@ -16,7 +16,7 @@ _GOLDEN = -7046029254386353131
 class WeightedTanimoto(nn.Module):
     """k(x, y) = Σ_f w_f min(x_f, y_f) / Σ_f w_f max(x_f, y_f), positive semi-definite, 1 for x = y.
 
-    f runs over the ECFP4 environments and the molecular quantum numbers, a count c written as the
+    f runs over ECFP4 environments, motifs and molecular quantum numbers, a count c written as the
     features (id, 1) ... (id, c), so that the second nitrogen may weigh less than the first. Which
     of two molecules' differences matter is much the same from assay to assay: common environments
     and sizes more than the plain sum has it, rare ones less, and some not at all. That is what the
@@ -25,7 +25,7 @@ class WeightedTanimoto(nn.Module):
     """
 
     log_weights: Tensor
-    """[2^16], float32: natural logarithms, by hash of (id, level)."""
+    """[2^17], float32: natural logarithms, by hash of (id, level)."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -149,11 +149,15 @@ def fit_feature_weights(
 
 
 def _rarity(molecules: MoleculeBatch, n_slots: int) -> Tensor:
-    """Logarithm of how few molecules have a feature of each slot, to mean 0 and deviation 1."""
+    """Logarithm of how few molecules have a feature of each slot, [n_slots].
+
+    It has mean 0 and deviation 1 over the slots that any molecule has.
+    """
     counts = torch.zeros(n_slots, dtype=torch.int64)
     for start in range(0, len(molecules), _COUNTED_AT_A_TIME):
         end = min(start + _COUNTED_AT_A_TIME, len(molecules))
         features, _ = features_of(molecules.gather(torch.arange(start, end)))
         counts += torch.bincount(slots(features), minlength=n_slots)
     rarity = torch.log((len(molecules) + 1) / (counts + 1))
-    return (rarity - rarity.mean()) / rarity.std()
+    of_any = rarity[counts > 0]
+    return (rarity - of_any.mean()) / of_any.std()

@@ -95,6 +95,9 @@ def test_all_arrays_have_the_promised_types(batch):
         "ecfp_offsets": torch.int64,
         "ecfp_ids": torch.int32,
         "ecfp_counts": torch.uint8,
+        "motif_offsets": torch.int64,
+        "motif_ids": torch.int16,
+        "motif_counts": torch.uint8,
         "descriptors": torch.int16,
         "keys": torch.int64,
     }

@@ -116,14 +116,14 @@ def test_double_bond_geometry_is_e_or_z(text, label):
     assert all(order == DOUBLE for order, stereo in kinds if stereo)
 
 
-def test_enantiomers_differ_in_handedness_and_key_alone():
+def test_enantiomers_differ_in_handedness_motifs_and_key_alone():
     pair = [featurize([read_smiles(t)]) for t in ("C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O")]
     different = {
         name
         for name, tensor in pair[0].tensors().items()
         if not torch.equal(tensor, pair[1].tensors()[name])
     }
-    assert different == {"atoms", "keys"}
+    assert different == {"atoms", "keys", "motif_ids"}
     assert torch.equal(pair[0].atoms[:, :6], pair[1].atoms[:, :6])
 
 

@@ -1,17 +1,24 @@
 """Fingerprints against RDKit's other interfaces and hand numbers."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 
 from molmeta.chem.fingerprints import EcfpCounts, ecfp_counts
-from molmeta.chem.graphs import graphs_of
+from molmeta.chem.graphs import Neighbours, graphs_of
 from molmeta.chem.intake import Molecule, read_smiles
 
 
+def counts_of(molecules: Sequence[Molecule]) -> EcfpCounts:
+    graphs = graphs_of(molecules)
+    return ecfp_counts(graphs, Neighbours.of(graphs))
+
+
 def ecfp_of(text: str) -> EcfpCounts:
-    return ecfp_counts(graphs_of([read_smiles(text)]))
+    return counts_of([read_smiles(text)])
 
 
 def counts(text: str) -> list[int]:
@@ -41,7 +48,7 @@ def rdkit_counts(mol: Chem.Mol) -> dict[int, int]:
 
 def test_environments_are_those_of_the_fingerprint_that_records_its_atoms(molecules):
     for molecule in molecules:
-        ecfp = ecfp_counts(graphs_of([molecule]))
+        ecfp = counts_of([molecule])
         ids, found = ecfp.ids, ecfp.counts
         assert ids.dtype == np.int32
         assert found.dtype == np.uint8
@@ -63,7 +70,7 @@ def test_environments_are_those_of_the_fingerprint_that_records_its_atoms(molecu
 def test_environments_of_the_same_bonds_are_counted_once_as_rdkit_counts_them(text):
     molecule = read_smiles(text)
     assert isinstance(molecule, Molecule)
-    ecfp = ecfp_counts(graphs_of([molecule]))
+    ecfp = counts_of([molecule])
     found = dict(zip(ecfp.ids.view(np.uint32).tolist(), ecfp.counts.tolist(), strict=True))
     assert found == rdkit_counts(molecule.mol)
 
@@ -79,13 +86,13 @@ def test_counts_stop_at_255():
 
 
 def test_many_molecules_have_the_counts_of_each_alone(molecules):
-    together = ecfp_counts(graphs_of(molecules))
-    alone = [ecfp_counts(graphs_of([molecule])) for molecule in molecules]
+    together = counts_of(molecules)
+    alone = [counts_of([molecule]) for molecule in molecules]
     assert together.lengths.tolist() == [len(one.ids) for one in alone]
     assert np.array_equal(together.ids, np.concatenate([one.ids for one in alone]))
     assert np.array_equal(together.counts, np.concatenate([one.counts for one in alone]))
 
 
 def test_no_molecules_have_no_counts():
-    ecfp = ecfp_counts(graphs_of([]))
+    ecfp = counts_of([])
     assert [len(ecfp.lengths), len(ecfp.ids), len(ecfp.counts)] == [0, 0, 0]

@@ -36,6 +36,13 @@ def _counts(molecules: MoleculeBatch) -> list[Counter[int]]:
         start, end = molecules.ecfp_offsets[i : i + 2].tolist()
         ids = molecules.ecfp_ids[start:end].tolist()
         of_one = Counter(dict(zip(ids, molecules.ecfp_counts[start:end].tolist(), strict=True)))
+        start, end = molecules.motif_offsets[i : i + 2].tolist()
+        for id, n in zip(
+            molecules.motif_ids[start:end].tolist(),
+            molecules.motif_counts[start:end].tolist(),
+            strict=True,
+        ):
+            of_one[(1 << 31) + id] = n
         of_one.update({(1 << 32) + j: n for j, n in enumerate(molecules.descriptors[i].tolist())})
         counts.append(of_one)
     return counts

@@ -15,6 +15,7 @@ def test_a_configuration_of_the_project_is_valid(path: Path) -> None:
 
 
 def test_learners_that_are_compared_share_encoder_and_pre_training() -> None:
-    configs = [read_config(path) for path in CONFIGS]
+    # The shipped model does not: it needs a smaller encoder.
+    configs = [read_config(path) for path in CONFIGS if path.stem != "default"]
     assert len({config.learner for config in configs}) == len(configs) > 1
     assert len({(config.encoder, config.pretraining, config.seed) for config in configs}) == 1
