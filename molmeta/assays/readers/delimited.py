@@ -123,6 +123,9 @@ def _fitted(
             problem = damaged(_ragged(row, width))
         elif problem is None and any("\0" in cell for cell in row.cells):
             problem = damaged(f"line {row.line}: a cell holds a NUL byte")
+        if problem is None:
+            yield row, row
+            continue
         cells = (row.cells + ("",) * (width - len(row.cells)))[:width]
         yield row, Record(row.line, cells, problem)
     if blank:
