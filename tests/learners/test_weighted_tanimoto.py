@@ -108,3 +108,12 @@ def test_a_molecule_without_environments_or_numbers_of_a_kind_is_counted(
     assert len(ids) == len(counts) == len(rows) > 0
     assert bool((counts > 0).all())
     assert bool(torch.isfinite(kernel(alone, molecules)).all())
+
+
+def test_it_tells_enantiomers_and_double_bonds_apart() -> None:
+    texts = ("C[C@H](N)c1ccccc1", "C[C@@H](N)c1ccccc1", "C/C=C/C(=O)O", "C/C=C\\C(=O)O")
+    read = [read_smiles(text) for text in texts]
+    batch = featurize([m for m in read if isinstance(m, Molecule)])
+    matrix = WeightedTanimoto()(batch, batch)
+    for one, other in ((0, 1), (2, 3)):
+        assert 0.5 < float(matrix[one, other]) < 1 - 1e-3
