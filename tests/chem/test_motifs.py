@@ -1,4 +1,4 @@
-"""Motifs: hand counts, RDKit's features, and independence of how a molecule is written."""
+"""Motifs: hand counts, classes of atoms, and independence of how a molecule is written."""
 
 from collections.abc import Sequence
 
@@ -43,13 +43,12 @@ def test_counts_stop_at_255() -> None:
     ("one", "other"),
     [
         ("CCF", "CCBr"),  # halogens
-        ("c1ccccc1C(=O)O", "c1ccccc1C(=S)O"),  # acids
+        ("CCO", "CCCO"),  # carbons look alike
         ("COc1ccccc1", "COc1ccccc1C"),  # what lies three bonds away
     ],
 )
 def test_atoms_of_one_class_make_one_motif(one: str, other: str) -> None:
-    shared = motifs(one).keys() & motifs(other).keys()
-    assert shared
+    assert motifs(one) == motifs(other)
 
 
 @pytest.mark.parametrize(
