@@ -127,6 +127,14 @@ class CompoundMemory:
             values=(total / torch.bincount(cell)).half(),
         )
 
+    def without(self, assay: int) -> CompoundMemory:
+        """What the other assays said; compounds that none of those measured are not known."""
+        kept = self.assays != assay
+        ends = nn.functional.pad(kept.long().cumsum(0), (1, 0))[self.offsets]
+        known = ends.diff() > 0
+        offsets = nn.functional.pad(ends[1:][known], (1, 0))
+        return CompoundMemory(self.keys[known], offsets, self.assays[kept], self.values[kept])
+
     @cached_property
     def known(self) -> KeySet:
         """The compounds, ready to be looked up."""

@@ -56,6 +56,18 @@ def test_a_compound_that_is_not_known_is_like_none(memory: CompoundMemory) -> No
     assert not memory.mean(strangers).any()
 
 
+def test_a_memory_without_an_assay_is_that_of_the_others(memory: CompoundMemory) -> None:
+    only = (_task("C", [3, 4], [1, 0]), _task("D", [0, 1, 2], [1, 1, 0]))
+    both = CompoundMemory.of(AssayStore(only, _batch(*SMILES), {}, "sha"))
+    alone = CompoundMemory.of(AssayStore(only[1:], _batch(*SMILES), {}, "sha"))
+    without = both.without(0)
+    for name in ("keys", "offsets", "values"):
+        assert torch.equal(getattr(without, name), getattr(alone, name)), name
+    assert without.knows(_batch(*SMILES)).tolist() == [True, True, True, False, False]
+    assert without.assays.tolist() == [1, 1, 1]
+    assert torch.equal(memory.without(7).mean(_batch(*SMILES)), memory.mean(_batch(*SMILES)))
+
+
 def test_own_is_the_kernels_diagonal(memory: CompoundMemory) -> None:
     molecules = _batch(*SMILES)
     diagonal = memory.kernel(molecules, molecules).diagonal()
