@@ -32,6 +32,8 @@ class Resemblance:
     """[], factor on what they say."""
     sharpness: Tensor
     """[], factor on the agreement."""
+    upright: Tensor | None = None
+    """[], log odds beforehand that the targets rise with activity; None where they do."""
 
     @classmethod
     def of(
@@ -41,11 +43,36 @@ class Resemblance:
         targets: Tensor,
         strength: Tensor,
         sharpness: Tensor,
+        upright: Tensor | None = None,
     ) -> Resemblance:
-        """The agreement with `targets` [n_support], centred and about -1 to 1."""
+        """The agreement with `targets` [n_support], centred and about -1 to 1.
+
+        Nobody says of values which end is active: a percentage of inhibition falls, written as a
+        logarithm of a concentration, where activity rises. With `upright` each assay is asked
+        twice, once as it is and once upside down.
+        """
         assays = memory.assays_of(support)
         grades = memory.profiles(support, assays)
-        return cls(memory, assays, targets.double().cpu() @ grades, strength, sharpness)
+        agreement = targets.double().cpu() @ grades
+        return cls(memory, assays, agreement, strength, sharpness, upright)
+
+    @property
+    def shares(self) -> tuple[Tensor, Tensor]:
+        """Weight of each assay, and the same with the sign of its direction: [n_assays] each."""
+        scores = self.sharpness.cpu() * self.agreement
+        if self.upright is None:
+            weights = torch.softmax(scores, 0)
+            return weights, weights
+        half = self.upright.cpu() / 2
+        both = torch.softmax(torch.stack([scores + half, -scores - half]).flatten(), 0).view(2, -1)
+        return both.sum(0), both[0] - both[1]
+
+    @property
+    def direction(self) -> Tensor:
+        """1 where targets surely rise with activity, -1 where they surely fall: []."""
+        if self.upright is None or not len(self.assays):
+            return torch.ones((), dtype=torch.float64, device=self.strength.device)
+        return self.shares[1].sum().to(self.strength.device)
 
     def opinion(self, query: MoleculeBatch) -> Tensor:
         """Mean grade of each molecule, assays weighted by their agreement, times strength: [n].
@@ -53,6 +80,8 @@ class Resemblance:
         Σ_a π_a x_qa / (Σ_a π_a + 0.3) over the assays that know the molecule, π the softmax of
         sharpness · agreement; 0 where none knows it, and near 0 where only unlike ones do.
         """
-        shares = torch.softmax(self.sharpness.cpu() * self.agreement, 0)
-        total, share = self.memory.weighted(query, self.assays, shares)
+        weights, signed = self.shares
+        total, share = self.memory.weighted(query, self.assays, signed)
+        if self.upright is not None:
+            _, share = self.memory.weighted(query, self.assays, weights)
         return self.strength * (total / (share + _SHRINKAGE)).to(query.device)

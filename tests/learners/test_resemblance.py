@@ -62,3 +62,29 @@ def test_the_opinion_is_the_mean_grade_by_agreement(memory: CompoundMemory) -> N
 def test_a_support_of_strangers_has_no_opinion(memory: CompoundMemory) -> None:
     like = Resemblance.of(memory, _batch("CCCC", "CCCCC"), torch.tensor([1.0, -1.0]), ONE, ONE)
     assert not like.opinion(_batch(*SMILES)).any()
+
+
+def test_values_may_fall_with_activity(memory: CompoundMemory) -> None:
+    # Log odds of 1 for the assays as they are: A is as likely as B upside down.
+    targets, upright = torch.tensor([1.0, -1.0]), torch.tensor(1.0)
+    support, query = _batch("CCO", "CCN"), _batch("c1ccccc1O", "CCCC")
+    like = Resemblance.of(memory, support, targets, ONE, torch.tensor(0.5), upright)
+    # Scores of A, B, A upside down, B upside down.
+    a, b, a_down, b_down = (math.exp(score) for score in (1.5, -0.5, -1.5, 0.5))
+    total = a + b + a_down + b_down
+    direction = (a + b - a_down - b_down) / total
+    assert like.direction.item() == pytest.approx(direction)
+    # Phenol has grade 1 in A and -1 in B.
+    expected = (a - b - a_down + b_down) / total / 1.3
+    torch.testing.assert_close(like.opinion(query), torch.tensor([expected, 0.0]).double())
+    certain = Resemblance.of(memory, support, targets, ONE, torch.tensor(0.5), torch.tensor(80.0))
+    plain = Resemblance.of(memory, support, targets, ONE, torch.tensor(0.5))
+    torch.testing.assert_close(certain.opinion(query), plain.opinion(query))
+    assert plain.direction.item() == 1.0
+
+
+def test_where_nothing_is_known_values_are_taken_to_rise(memory: CompoundMemory) -> None:
+    strangers, query = _batch("CCCC", "CCCCC"), _batch("CCO")
+    like = Resemblance.of(memory, strangers, torch.tensor([1.0, -1.0]), ONE, ONE, ONE)
+    assert like.direction.item() == 1.0
+    assert like.opinion(query).item() == 0.0
