@@ -14,7 +14,14 @@ from molmeta.assays.task import LabeledMolecules
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.similarity import tanimoto
 from molmeta.errors import SupportError
-from molmeta.learners.parts import AVERAGE, METRIC, RECORD, RESEMBLANCE
+from molmeta.learners.parts import (
+    AVERAGE,
+    EXPECTATION,
+    METRIC,
+    RECORD,
+    RESEMBLANCE,
+    UNLIKENESS,
+)
 from molmeta.target import TargetModel
 
 
@@ -32,6 +39,8 @@ class Method(StrEnum):
 MEANING: Final = {
     AVERAGE: "what any compound gets, from your support",
     RECORD: "what public assays said of this very compound",
+    EXPECTATION: "what public assays said of its substructures",
+    UNLIKENESS: "how far it is from all of your compounds",
     RESEMBLANCE: "what those of them said that agree with yours",
     METRIC: "one class is spread more widely than the other",
 }

@@ -180,7 +180,7 @@ class ADKF(KernelLearner[Fitted]):
         """The process on `targets` [n_support], with hyperparameters that the measured ones set."""
         pairs = self.pairs(support, support)
         now = Fitted(self.expected(pairs, settings), settings["memory_mean"].double().exp())
-        left = targets - self.prior_mean(support.molecules, now)
+        left = targets - self.prior_mean(support, now)
         average = left.sum() / (len(left) + _PRIOR_COMPOUNDS)
         points = relations == 0
         evidence = Evidence(
@@ -194,7 +194,7 @@ class ADKF(KernelLearner[Fitted]):
         kernel = pairs.terms(now.hyperparameters).sum(0)
         given = posterior(kernel, left - average, relations, noise)
         level = torch.zeros_like(noise)
-        return Process(self, support, now, given, noise, average, level, alike=None)
+        return Process(self, support, now, given, noise, average, level, None, None)
 
 
 @dataclass(frozen=True, slots=True)

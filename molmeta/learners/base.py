@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
@@ -136,6 +136,8 @@ class Embedded:
     """Of the molecules that these were gathered from; None where pairs are not worth keeping."""
     places: Tensor | None = None
     """[n], int64: rows of the table."""
+    expected: Tensor | None = None
+    """[n], double: what their Expectation says, for learners that ask it."""
     given: Mapping[PairKernel, Tensor] = field(default_factory=dict)
     """Kernels that came with these molecules, between a support and them: [n_support, n]."""
 
@@ -144,15 +146,18 @@ class Embedded:
 
         Of more molecules than fit in memory by pairs, kernels are computed anew each time.
         """
-        if len(self.molecules) > _LARGEST_TABLE:
+        if self.table is not None or len(self.molecules) > _LARGEST_TABLE:
             return self
         places = torch.arange(len(self.molecules), device=self.vectors.device)
-        return Embedded(self.vectors, self.molecules, PairTable(self.molecules), places)
+        return replace(self, table=PairTable(self.molecules), places=places)
 
     def gather(self, rows: Tensor) -> Embedded:
         """The molecules at `rows` [k]."""
         places = None if self.places is None else self.places[rows]
-        return Embedded(self.vectors[rows], self.molecules.gather(rows), self.table, places)
+        expected = None if self.expected is None else self.expected[rows]
+        return Embedded(
+            self.vectors[rows], self.molecules.gather(rows), self.table, places, expected
+        )
 
     def pairs(self, kernel: PairKernel, others: Embedded) -> Tensor:
         """`kernel` between these molecules and others: [len(self), len(others)]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
 from molmeta.learners.assay_fit import AssayFit, Prior
 from molmeta.learners.base import Embedded
+from molmeta.learners.expectation import Expectation
 from molmeta.learners.gaussian_process import (
     ClassHead,
     KernelLearner,
@@ -21,10 +22,11 @@ from molmeta.learners.gaussian_process import (
     Term,
     ValuesHead,
 )
-from molmeta.learners.parts import COMPOSITION, FINGERPRINT, LEARNED, SHARED
+from molmeta.learners.parts import COMPOSITION, EXPECTATION, FINGERPRINT, LEARNED, SHARED
 from molmeta.learners.resemblance import Resemblance
 from molmeta.learners.situation import Settings, settings_in, situation, situational
 from molmeta.learners.tobit import posterior
+from molmeta.learners.unlikeness import Unlikeness
 from molmeta.learners.values import Standard
 from molmeta.learners.weighted_tanimoto import WeightedTanimoto
 
@@ -32,6 +34,8 @@ _REACH = 8.0
 """Distance in composition over which values of a smooth property vary together."""
 _WEIGHTS = ("linear", "rbf", "tanimoto", "memory", "composition", "level")
 """The settings that are variances."""
+_OF_CLASSES = ("scale", "spread", "prior", "expected", "unlike")
+"""The settings that values have no use for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +77,22 @@ class DeepKernel(KernelLearner[Settings]):
     k = w1·cos(u, u') + w2·exp(-|u - u'|²/2ℓ²) + w3·T, u the embedding at unit length and T the
     WeightedTanimoto of structures;
     mean f = m + k(q, S)(K + σ²I)⁻¹(y - m), with m the shrunken mean label (Rasmussen & Williams
-    2006, eq. 2.25 and 2.26). A compound memory, where there is one, adds its kernel to k, its mean
-    to m, and to f what the assays said that the support resembles. Departures: kernel weights,
-    noise and output scale are meta-learned, each as a function of the support (see `situation`), so
-    that the mixture follows its size and how much of it is known; and the loss is the cross-entropy
-    of s·f/√(1 + c·var f), the probit's shape (eq. 3.82), which makes the output a calibrated log
-    odds without a calibration set.
+    2006, eq. 2.25 and 2.26). To m is added what structures let expect (see `Expectation`), to f
+    what unlikeness takes (see `Unlikeness`). A compound memory, where there is one, adds its kernel
+    to k, its mean to m, and to f what the assays said that the support resembles; of a compound
+    that n assays measured, 1/(n + 1) of what its structure lets expect is left. Departures: kernel
+    weights, noise and output scale are meta-learned, each as a function of the support (see
+    `situation`), so that the mixture follows its size and how much of it is known; and the loss is
+    the cross-entropy of s·f/√(1 + c·var f), the probit's shape (eq. 3.82), which makes the output a
+    calibrated log odds without a calibration set.
 
     Of values, brought to mean 0 and deviation 1 over the support, the same with settings of their
     own; to k are added a constant, for what a few values leave open about the assay's level, and
     w4·exp(-d/128), d the `composition_distance`, in which solubility and its like are smooth and
-    potency is not, so that classes do not gain by it. Bounds enter by what they exclude (see
-    `tobit`). Noise, w4 and the size of all variances are the assay's own (see `AssayFit`).
+    potency is not, so that classes do not gain by it. What is active is wanted, and of a value
+    nobody knows which end is: nothing is expected of structures, nor taken for unlikeness. Bounds
+    enter by what they exclude (see `tobit`). Noise, w4 and the size of all variances are the
+    assay's own (see `AssayFit`).
     """
 
     Config = DeepKernelConfig
@@ -95,21 +103,28 @@ class DeepKernel(KernelLearner[Settings]):
         super().__init__(encoder, backend)
         self.config = config
         start = {"length": 0.7, "scale": 2.0, "spread": 0.5, "prior": 2.0, "sharpness": 1.0}
+        start |= {"expected": 0.4, "unlike": 0.4}
         of_config = ("noise", "memory", "memory_mean", "resemblance")
         start |= {name: getattr(config, name) for name in of_config}
         weights = {"linear": config.linear, "rbf": config.rbf, "tanimoto": config.tanimoto}
         self.kernel_names = tuple(name for name, weight in weights.items() if weight > 0)
         start |= {name: weights[name] for name in self.kernel_names}
         self.fingerprint = WeightedTanimoto()
+        self.expectation = Expectation()
         self.settings = situational(start)
-        shared = {name: start[name] for name in start if name not in ("scale", "spread", "prior")}
-        of_values = {"level": 2.0, "composition": 0.3, "width": 1.0}
+        shared = {name: start[name] for name in start if name not in _OF_CLASSES}
+        of_values = {"level": 2.0, "composition": 0.3, "width": 1.0, "upright": 2.0}
         of_values |= {"doubt": 0.7, "vary": 1.5, "trust": 8.0}
         self.value_settings = situational(shared | of_values)
 
-    def settings_for(self, support: MoleculeBatch, settings: nn.ParameterDict) -> Settings:
+    def embed(self, molecules: MoleculeBatch) -> Embedded:
+        """The molecules with their embeddings [n, dim] and what their structure lets expect."""
+        return replace(super().embed(molecules), expected=self.expectation(molecules))
+
+    def settings_for(self, support: Embedded, settings: nn.ParameterDict) -> Settings:
         """Each of `settings`, the classes' or the values', as this support has it."""
-        return settings_in(situation(support, self.memory), settings)
+        similarity = support.pairs(self.fingerprint, support).detach()
+        return settings_in(situation(support.molecules, self.memory, similarity), settings)
 
     def terms(self, support: Embedded, other: Embedded, now: Settings) -> list[Term]:
         """What the kernel between support and other molecules is the sum of."""
@@ -145,6 +160,17 @@ class DeepKernel(KernelLearner[Settings]):
             return own
         return own + now["memory"] * self.memory.own(molecules)
 
+    def prior(self, molecules: Embedded, now: Settings) -> dict[str, Tensor]:
+        """What is expected of each molecule before any support, next to the support's mean."""
+        prior = super().prior(molecules, now)
+        if molecules.expected is not None and "expected" in now:
+            expected = now["expected"] * molecules.expected
+            # The record of a compound counts its n assays for n / (n + 1).
+            if self.memory is not None:
+                expected = expected / (self.memory.n_assays(molecules.molecules) + 1)
+            prior[EXPECTATION] = expected
+        return prior
+
     def memory_factor(self, now: Settings) -> Tensor:
         """From a known compound's mean grade to its prior mean: []."""
         return now["memory_mean"]
@@ -156,27 +182,35 @@ class DeepKernel(KernelLearner[Settings]):
         if self.memory is None:
             return None
         strength, sharpness = now["resemblance"], now["sharpness"]
-        return Resemblance.of(self.memory, support, targets, strength, sharpness)
+        upright = now.get("upright")
+        return Resemblance.of(self.memory, support, targets, strength, sharpness, upright)
 
     def fit_head(self, support: Embedded, labels: Tensor) -> CalibratedHead:
         """The posterior given the support; labels [n_support], 1 active, 0 inactive."""
-        now = self.settings_for(support.molecules, self.settings)
+        # The kernel on structures sets the settings first, and is a part of the process then.
+        support = support.tabulated()
+        now = self.settings_for(support, self.settings)
         signs = 2 * labels.double() - 1
-        targets = signs - self.prior_mean(support.molecules, now)
+        targets = signs - self.prior_mean(support, now)
         average = targets.sum() / (len(labels) + now["prior"])
         measured, noise = torch.zeros_like(targets), now["noise"]
         fitted = posterior(self.kernel(support, support, now), targets - average, measured, noise)
         alike = self.resemblance(support.molecules, signs - signs.mean(), now)
         level = torch.zeros_like(average)
-        process = Process(self, support, now, fitted, noise, average, level, alike)
+        unlike = Unlikeness.of(fitted, now["unlike"])
+        process = Process(self, support, now, fitted, noise, average, level, alike, unlike)
         return CalibratedHead(process)
 
     def fit_value_head(self, support: Embedded, values: Tensor, relations: Tensor) -> ValuesHead:
         """The posterior given values [n_support] that differ, and their relations to the truth."""
-        now = self.settings_for(support.molecules, self.value_settings)
+        support = support.tabulated()
+        now = self.settings_for(support, self.value_settings)
         standard = Standard.of(values)
         shrunk = standard.shrink(values)
-        targets = shrunk - self.prior_mean(support.molecules, now)
+        alike = self.resemblance(support.molecules, shrunk, now)
+        if alike is not None:
+            now = {**now, "memory_mean": now["memory_mean"] * alike.direction}
+        targets = shrunk - self.prior_mean(support, now)
         # The last term is that of the composition.
         *usually, optional = (
             term.weight * term.kernel for term in self.terms(support, support, now)
@@ -192,9 +226,8 @@ class DeepKernel(KernelLearner[Settings]):
         level, noise = now["level"], own.scale * own.noise
         kernel = own.scale * (usual + own.weight * optional)
         fitted = posterior(kernel, targets, relations, noise)
-        alike = self.resemblance(support.molecules, shrunk, now)
         average = torch.zeros_like(level)
-        process = Process(self, support, now, fitted, noise, average, level, alike)
+        process = Process(self, support, now, fitted, noise, average, level, alike, unlike=None)
         return ValuesHead(process, standard, now["width"])
 
 

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.learners.base import Embedded, Prediction
-from molmeta.learners.parts import AVERAGE, RECORD, RESEMBLANCE, Joint, Parts
+from molmeta.learners.parts import AVERAGE, RECORD, RESEMBLANCE, UNLIKENESS, Joint, Parts
 from molmeta.learners.resemblance import Resemblance
 from molmeta.learners.tobit import Posterior
+from molmeta.learners.unlikeness import Unlikeness
 from molmeta.learners.values import Standard, ValueHeadLearner, ValuePrediction
 
 Now = TypeVar("Now")
@@ -61,11 +62,20 @@ class KernelLearner(ValueHeadLearner, Generic[Now]):
             total.addcmul_(term.weight, term.kernel)
         return total
 
-    def prior_mean(self, molecules: MoleculeBatch, now: Now) -> Tensor:
-        """What is expected of each molecule before any support, next to the support's mean: [n]."""
+    def prior(self, molecules: Embedded, now: Now) -> dict[str, Tensor]:
+        """What is expected of each molecule before any support, next to the support's mean.
+
+        Returns:
+            By where it comes from (see `parts`): name -> [n]; at least one.
+        """
         if self.memory is None:
-            return torch.zeros(len(molecules), dtype=torch.float64, device=molecules.device)
-        return self.memory_factor(now) * self.memory.mean(molecules)
+            n, device = len(molecules.vectors), molecules.vectors.device
+            return {RECORD: torch.zeros(n, dtype=torch.float64, device=device)}
+        return {RECORD: self.memory_factor(now) * self.memory.mean(molecules.molecules)}
+
+    def prior_mean(self, molecules: Embedded, now: Now) -> Tensor:
+        """The sum of the prior: [n]."""
+        return torch.stack([*self.prior(molecules, now).values()]).sum(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +95,30 @@ class Process:
     """[], the constant in the kernel."""
     alike: Resemblance | None
     """What the assays that the support resembles add, where the learner asks them."""
+    unlike: Unlikeness | None
+    """What it takes from a molecule to be unlike the support, where the learner asks that."""
 
     def moments(self, query: Embedded) -> tuple[Tensor, Tensor]:
         """Mean and variance of each molecule: [n] each."""
         cross = self.learner.kernel(self.support, query, self.now).add_(self.level)
         own = self.level + self.learner.own_kernel(query.molecules, self.now)
         mean, variance = self.posterior.moments(cross, own)
-        return mean + torch.stack([*self.base(query.molecules).values()]).sum(0), variance
+        return mean + torch.stack([*self.base(query, variance).values()]).sum(0), variance
 
-    def base(self, molecules: MoleculeBatch) -> dict[str, Tensor]:
+    def base(self, query: Embedded, variance: Tensor) -> dict[str, Tensor]:
         """What the mean is without the support compounds' own pull: name -> [n]."""
-        record = self.learner.prior_mean(molecules, self.now)
-        base = {AVERAGE: self.average.expand(len(molecules)), RECORD: record}
+        average = self.average.expand(len(variance))
+        base = {AVERAGE: average} | self.learner.prior(query, self.now)
         if self.alike is not None:
-            base[RESEMBLANCE] = self.alike.opinion(molecules)
+            base[RESEMBLANCE] = self.alike.opinion(query.molecules)
+        if self.unlike is not None:
+            base[UNLIKENESS] = self.unlike(variance)
         return base
 
     def parts(self, query: Embedded) -> Parts:
         """What adds up to the mean; what the level brings is the same for every molecule."""
-        base = self.base(query.molecules)
+        _, variance = self.moments(query)
+        base = self.base(query, variance)
         weights = self.posterior.weights
         base[AVERAGE] = base[AVERAGE] + self.level * weights.sum()
         pulls: dict[str, Tensor] = {}

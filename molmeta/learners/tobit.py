@@ -11,6 +11,8 @@ from torch import Tensor
 _MAX_STEPS = 50
 # Relative to the noise: a step this small leaves the mode right to its square.
 _CONVERGED = 1e-6
+LEAST_VARIANCE = 1e-6
+"""Of the latent function, whose root would have no derivative at 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Posterior:
     """[n_support, n_support], L⁻¹ W½, W the likelihood's curvature, how much each value tells, and
     L the lower Cholesky factor of I + W½ K W½: its product with the kernel to the support is what
     the support explains. Written out, because a library has many more rows than a support."""
+    precision: Tensor
+    """[n_support], W."""
 
     def moments(self, cross: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of the latent function at other molecules: [n] each.
@@ -37,7 +41,15 @@ class Posterior:
         cross = cross.to(self.weights.dtype)
         # Squared in place: for a library another such array costs as much as the product.
         explained = (self.whitener @ cross).square_().sum(0)
-        return self.weights @ cross, (own - explained).clamp(min=1e-6)
+        return self.weights @ cross, (own - explained).clamp(min=LEAST_VARIANCE)
+
+    def left_out(self) -> Tensor:
+        """Variance of the latent function at each support compound given the others: [n_support].
+
+        1/[(K + W⁻¹)⁻¹]ᵢᵢ - 1/Wᵢᵢ (Rasmussen & Williams 2006, eq. 5.12).
+        """
+        whole = self.whitener.square().sum(0)
+        return (1 / whole - 1 / self.precision).clamp(min=LEAST_VARIANCE)
 
     def covariance(self, cross: Tensor, prior: Tensor) -> Tensor:
         """Covariance of the latent function between other molecules: [n, n].
@@ -71,13 +83,13 @@ def posterior(kernel: Tensor, targets: Tensor, relations: Tensor, noise: Tensor)
     """
     if not relations.any():
         weights, roots = _step(kernel, torch.zeros_like(targets), targets, relations, noise)
-        return Posterior(weights, _whitener(kernel, roots))
+        return Posterior(weights, _whitener(kernel, roots), roots.square())
     with torch.no_grad():
         mode = _mode(kernel.detach(), targets.detach(), relations, noise.detach())
     weights, _ = _step(kernel, mode, targets, relations, noise)
     # The curvature at a mode that knows its own derivative, for the derivative of the variance.
     _, curvature = _slope_and_curvature(kernel @ weights, targets, relations, noise)
-    return Posterior(weights, _whitener(kernel, curvature.sqrt()))
+    return Posterior(weights, _whitener(kernel, curvature.sqrt()), curvature)
 
 
 def _mode(kernel: Tensor, targets: Tensor, relations: Tensor, noise: Tensor) -> Tensor:

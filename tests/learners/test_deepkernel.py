@@ -28,6 +28,7 @@ def test_the_posterior_equals_scikit_learns(batch: MoleculeBatch) -> None:
     learner.eval()
     support, query = _embedded(learner, batch, 0, 12), _embedded(learner, batch, 12, 40)
     with torch.no_grad():
+        learner.settings["unlike"][0] = -30.0
         prediction = learner.fit_head(support, LABELS)(query)
 
     kernel = ConstantKernel(0.5) * DotProduct(1e-9) + ConstantKernel(0.7) * RBF(0.7)
@@ -55,12 +56,53 @@ def test_a_weight_of_zero_leaves_its_kernel_out(batch: MoleculeBatch) -> None:
     learner = DeepKernel(TINY, DeepKernelConfig(linear=0.0, rbf=0.0, tanimoto=0.5))
     support = _embedded(learner, batch, 0, 12)
     strangers = Embedded(torch.zeros(12, 8, dtype=torch.float64), support.molecules)
-    now = learner.settings_for(support.molecules, learner.settings)
+    now = learner.settings_for(support, learner.settings)
     with torch.no_grad():
         torch.testing.assert_close(
             learner.kernel(support, support, now), learner.kernel(support, strangers, now)
         )
     assert not {"linear", "rbf"} & set(learner.settings)
+
+
+def test_what_structures_let_expect_is_the_prior_mean(batch: MoleculeBatch) -> None:
+    learner = DeepKernel(TINY, DeepKernelConfig()).eval()
+    with torch.no_grad():
+        learner.settings["unlike"][0] = -30.0
+        plain = learner.fit_head(_embedded(learner, batch, 0, 12), LABELS)
+        learner.expectation.grades.normal_(std=0.01)
+        support, query = _embedded(learner, batch, 0, 12), _embedded(learner, batch, 12, 40)
+        head = learner.fit_head(support, LABELS)
+        now = head.process.now
+        mean, _ = head.process.moments(query)
+        # The same process on what the prior mean leaves of the labels.
+        targets = 2 * LABELS.double() - 1 - now["expected"] * support.expected
+        average = targets.sum() / (12 + now["prior"])
+        kernel = learner.kernel(support, support, now) + now["noise"] * torch.eye(12)
+        pull = learner.kernel(support, query, now).T @ torch.linalg.solve(kernel, targets - average)
+        torch.testing.assert_close(mean, average + now["expected"] * query.expected + pull)
+        assert not torch.allclose(mean, plain.process.moments(query)[0])
+
+
+def test_a_molecule_unlike_the_support_is_less_active(batch: MoleculeBatch) -> None:
+    learner = DeepKernel(TINY, DeepKernelConfig()).eval()
+    support, query = _embedded(learner, batch, 0, 12), _embedded(learner, batch, 12, 40)
+    with torch.no_grad():
+        process = learner.fit_head(support, LABELS).process
+        learner.settings["unlike"][0] = -30.0
+        plain = learner.fit_head(support, LABELS).process
+        mean, variance = process.moments(query)
+        left = []
+        for place in range(12):
+            # What the others leave open of each compound does not depend on the labels.
+            others = torch.arange(12) != place
+            kernel = learner.kernel(support, support, process.now)
+            noisy = kernel[others][:, others] + process.noise * torch.eye(11)
+            cross = kernel[others, place]
+            left.append(kernel[place, place] - cross @ torch.linalg.solve(noisy, cross))
+        usual = torch.stack(left).sqrt().mean()
+        torch.testing.assert_close(
+            mean - plain.moments(query)[0], -process.now["unlike"] * (variance.sqrt() - usual)
+        )
 
 
 @pytest.mark.parametrize(

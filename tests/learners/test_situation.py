@@ -16,7 +16,8 @@ def support(batch: MoleculeBatch) -> MoleculeBatch:
 
 
 def test_without_a_memory_the_situation_is_the_size(support: MoleculeBatch) -> None:
-    assert situation(support, None).tolist() == pytest.approx([1, -math.log(4), 0, 0, 1])
+    here = situation(support, None, torch.full((8, 8), 0.6))
+    assert here.tolist() == pytest.approx([1, -math.log(4), 0, 0, 1, 0], abs=1e-6)
 
 
 def test_with_a_memory_it_tells_how_much_and_how_well_the_support_is_known(
@@ -29,20 +30,28 @@ def test_with_a_memory_it_tells_how_much_and_how_well_the_support_is_known(
         values=torch.ones(8, dtype=torch.float16),
     )
     depth = math.log(3) / math.log(300) / 2
-    expected = [1, -math.log(4), 0.5, depth, 0]
-    assert situation(support, memory).tolist() == pytest.approx(expected)
+    expected = [1, -math.log(4), 0.5, depth, 0, 0]
+    here = situation(support, memory, torch.full((8, 8), 0.6))
+    assert here.tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_it_tells_how_alike_the_compounds_are_to_each_other_not_to_themselves(
+    support: MoleculeBatch,
+) -> None:
+    similarity = torch.full((8, 8), 0.8).fill_diagonal_(1.0)
+    assert situation(support, None, similarity)[5].item() == pytest.approx(1.0)
 
 
 def test_a_setting_starts_alike_in_every_situation() -> None:
     settings = situational({"noise": 0.2})
-    here = torch.tensor([1.0, 2.0, 0.3, 0.1, 0.0], dtype=torch.float64)
+    here = torch.tensor([1.0, 2.0, 0.3, 0.1, 0.0, 0.4], dtype=torch.float64)
     assert settings_in(here, settings)["noise"].item() == pytest.approx(0.2)
 
 
 def test_its_coefficients_act_on_its_logarithm() -> None:
     settings = situational({"noise": 0.2})
     with torch.no_grad():
-        settings["noise"][1:] = torch.tensor([0.5, 2.0, 0.0, 7.0])
-    here = torch.tensor([1.0, -math.log(4), 0.5, 0.3, 0.0], dtype=torch.float64)
-    expected = 0.2 * 0.25**0.5 * math.exp(1.0)
+        settings["noise"][1:] = torch.tensor([0.5, 2.0, 0.0, 7.0, 1.0])
+    here = torch.tensor([1.0, -math.log(4), 0.5, 0.3, 0.0, -0.5], dtype=torch.float64)
+    expected = 0.2 * 0.25**0.5 * math.exp(0.5)
     assert settings_in(here, settings)["noise"].item() == pytest.approx(expected)

@@ -34,6 +34,17 @@ def test_without_a_bound_it_is_gaussian_process_regression() -> None:
     torch.testing.assert_close(variance, 1 - explained)
 
 
+def test_what_the_others_leave_open_is_found_by_leaving_each_out() -> None:
+    kernel, _, targets, _ = problem()
+    none = torch.zeros(12)
+    found = posterior(kernel, targets, none, NOISE).left_out()
+    for place in range(12):
+        others = torch.arange(12) != place
+        process = posterior(kernel[others][:, others], targets[others], none[others], NOISE)
+        _, variance = process.moments(kernel[others, place][:, None], kernel[place, place])
+        torch.testing.assert_close(found[place], variance[0])
+
+
 def test_the_mode_is_the_most_likely_function() -> None:
     kernel, _, targets, relations = problem()
     process = posterior(kernel, targets, relations, NOISE)
