@@ -1,8 +1,9 @@
 """Fit what is not the encoder, a few dozen numbers, on assays that the encoder has not seen.
 
-On its own meta-train assays an encoder looks better than it is, and a head fitted there trusts it
-too much. So kernel weights, noise and scales are fitted on the validation assays; what is reported
-for those is cross-fitted: each assay is judged with settings that were fitted on the others.
+On the assays that it was trained on an encoder looks better than it is, and a head fitted there
+trusts it too much. So some meta-train assays are set aside (see `set_aside`), and kernel weights,
+noise and scales are fitted on those. The compound memory knows them too: it is asked as it would be
+without the assay at hand. Validation assays then judge a model that has not seen them at all.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -20,11 +22,16 @@ from molmeta.assays.episodes import can_split, random_split
 from molmeta.assays.store import AssayStore
 from molmeta.assays.task import Task
 from molmeta.errors import ConfigError
-from molmeta.evaluation.protocol import DrawResult, run_protocol
-from molmeta.evaluation.value_protocol import has_values, run_value_task
+from molmeta.evaluation.value_protocol import has_values
 from molmeta.learners.base import Embedded, HeadLearner, Learner
-from molmeta.learners.values import ValueHeadLearner, ValueLearner, teaches_values
+from molmeta.learners.memory import CompoundMemory
+from molmeta.learners.values import ValueHeadLearner, teaches_values
 from molmeta.training.schedule import mixed_seed
+
+_SHARES = np.array([0.5, 0.25, 0.25])
+"""Of the draws: new chemistry, known compounds, panels."""
+_PANEL = 30
+"""Other assays that know a compound of a large panel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +39,14 @@ class CalibrationConfig:
     """Settings of the fit; `steps = 0` leaves it out."""
 
     steps: int = 0
-    tasks_per_step: int = 8
+    tasks_per_step: int = 16
     support_sizes: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
     query_size: int = 128
     learning_rate: float = 0.03
-    memory_dropout: float = 0.3
-    """Chance that an episode goes without the compound memory, as new chemistry does."""
-    folds: int = 5
-    """Of the assays, for the figures that are reported."""
+    share: float = 0.1
+    """Of the meta-train assays, set aside for the fit: no weight is trained on them."""
+    memory_dropout: float = 0.1
+    """Chance that an episode goes without the compound memory."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot run.
@@ -56,12 +63,30 @@ class CalibrationConfig:
             raise ConfigError("calibration.support_sizes needs totals of at least 2.")
         if not 0 <= self.memory_dropout <= 1:
             raise ConfigError("calibration.memory_dropout must be in 0..1.")
-        if self.folds < 2:
-            raise ConfigError(f"calibration.folds must be at least 2, not {self.folds}.")
+        if not 0 < self.share < 1:
+            raise ConfigError("calibration.share must be above 0 and below 1.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Assay:
+    """One to draw episodes from."""
+
+    task: Task
+    molecules: Embedded
+    place: int | None
+    """In the learner's memory; None where that does not hold it."""
+
+    def memory(self, memory: CompoundMemory | None) -> CompoundMemory | None:
+        """`memory` as it would be had this assay never been measured."""
+        return memory if memory is None or self.place is None else memory.without(self.place)
 
 
 def calibrate(
-    learner: Learner, valid: AssayStore, config: CalibrationConfig, seed: int
+    learner: Learner,
+    assays: AssayStore,
+    config: CalibrationConfig,
+    seed: int,
+    places: Sequence[int] | None = None,
 ) -> HeadLearner:
     """Fit every parameter of `learner` outside its encoder, in place, by the episodes' loss.
 
@@ -69,9 +94,10 @@ def calibrate(
 
     Args:
         learner: in evaluation mode, with its memory.
-        valid: assays that the encoder was not trained on.
+        assays: that the encoder was not trained on.
         config: with at least one step.
         seed: of the episodes.
+        places: of the assays in the learner's memory; None where it does not hold them.
 
     Raises:
         ConfigError: the learner adapts its encoder, so that there is no head to fit alone, or no
@@ -81,20 +107,25 @@ def calibrate(
         raise ConfigError(
             f"A {type(learner).__name__} adapts its encoder too: calibration.steps must be 0."
         )
-    valid = replace(valid, tasks=tuple(task for task in valid if can_split(task)))
-    if not len(valid):
-        raise ConfigError("No validation assay to calibrate on can be split: set steps to 0.")
-    embedded = _embed_tasks(learner, valid)
-    _lower(_class_loss, learner, valid.tasks, embedded, config, seed)
+    known = [None] * len(assays) if places is None else places
+    fitting = [
+        _Assay(task, _embed(learner, assays, task), place)
+        for task, place in zip(assays, known, strict=True)
+        if can_split(task)
+    ]
+    if not fitting:
+        raise ConfigError("No assay to calibrate on can be split: set calibration.steps to 0.")
+    _lower(_class_loss, learner, fitting, config, seed)
     if isinstance(learner, ValueHeadLearner):
-        tasks, molecules = [], []
-        for task, of_task in zip(valid, embedded, strict=True):
-            if has_values(task):
+        with_values = []
+        for assay in fitting:
+            if has_values(assay.task):
                 # With its bounds, and with these taken for values, as many published tables do.
-                tasks += [task, replace(task, relations=torch.zeros_like(task.relations))]
-                molecules += [of_task, of_task]
-        if tasks:
-            _lower(_value_loss, learner, tasks, molecules, config, seed)
+                relations = torch.zeros_like(assay.task.relations)
+                points = replace(assay.task, relations=relations)
+                with_values += [assay, replace(assay, task=points)]
+        if with_values:
+            _lower(_value_loss, learner, with_values, config, seed)
     return learner
 
 
@@ -126,58 +157,51 @@ def _value_loss(
 def _lower(
     loss_of: EpisodeLoss,
     learner: HeadLearner,
-    tasks: Sequence[Task],
-    embedded: Sequence[Embedded],
+    assays: Sequence[_Assay],
     config: CalibrationConfig,
     seed: int,
 ) -> None:
     """Descend the mean loss of random episodes, in place."""
     optimizer = torch.optim.Adam(head_parameters(learner).values(), lr=config.learning_rate)
-    rng = np.random.default_rng(mixed_seed(seed, len(tasks)))
+    rng = np.random.default_rng(mixed_seed(seed, len(assays)))
     memory = learner.memory
-    for _ in tqdm(range(config.steps), desc="calibrate", unit="step", disable=None):
+    chances = _chances(assays, memory)
+    for step in tqdm(range(config.steps), desc="calibrate", unit="step", disable=None):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * (1 - step / config.steps)
         optimizer.zero_grad(set_to_none=True)
-        for place in rng.integers(len(tasks), size=config.tasks_per_step):
+        for place in rng.choice(len(assays), size=config.tasks_per_step, p=chances):
+            assay = assays[place]
             size = int(rng.choice(config.support_sizes))
-            rows = random_split(tasks[place], size, config.query_size, rng)
-            support, query = (r.to(embedded[place].vectors.device) for r in rows)
-            learner.memory = None if rng.random() < config.memory_dropout else memory
-            loss = loss_of(learner, embedded[place], tasks[place], support, query)
+            rows = random_split(assay.task, size, config.query_size, rng)
+            support, query = (r.to(assay.molecules.vectors.device) for r in rows)
+            forgets = rng.random() < config.memory_dropout
+            learner.memory = None if forgets else assay.memory(memory)
+            loss = loss_of(learner, assay.molecules, assay.task, support, query)
             if loss is not None:
                 (loss / config.tasks_per_step).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     learner.memory = memory
 
 
-def cross_fitted(
-    learner: Learner,
-    valid: AssayStore,
-    config: CalibrationConfig,
-    seed: int,
-    support_sizes: Sequence[int],
-) -> tuple[list[DrawResult], list[DrawResult]]:
-    """Results of the whole protocol, each assay judged by a head fitted on the other folds.
+def _chances(assays: Sequence[_Assay], memory: CompoundMemory | None) -> NDArray[np.float64]:
+    """Chance of each assay to be drawn: [n].
 
-    The learner's parameters are as before when it returns.
-
-    Returns:
-        Of classes, and of values where the learner predicts them and assays have them.
+    Half of them are new chemistry, a quarter have known compounds and a quarter those of large
+    panels, however many assays there are of each, because settings that suit one of them do not
+    suit the others.
     """
-    before = {name: p.detach().clone() for name, p in learner.named_parameters()}
-    classes, values = [], []
-    for fold in range(config.folds):
-        inside = replace(valid, tasks=tuple(valid.tasks[fold :: config.folds]))
-        outside = [task for place, task in enumerate(valid) if place % config.folds != fold]
-        calibrate(learner, replace(valid, tasks=tuple(outside)), config, seed)
-        for task in run_protocol(learner, inside, support_sizes):
-            classes.extend(task)
-        if isinstance(learner, ValueLearner):
-            for task in run_protocol(learner, inside, support_sizes, task_run=run_value_task):
-                values.extend(task)
-        with torch.no_grad():
-            for name, parameter in learner.named_parameters():
-                parameter.copy_(before[name])
-    return classes, values
+    kinds = np.zeros(len(assays), dtype=np.int64)
+    if memory is not None:
+        for place, assay in enumerate(assays):
+            n_others = memory.n_assays(assay.molecules.molecules) - int(assay.place is not None)
+            if float((n_others > 0).double().mean()) >= 0.5:
+                kinds[place] = 1 + int(float(n_others.median()) >= _PANEL)
+    chances: NDArray[np.float64] = (_SHARES / np.bincount(kinds, minlength=len(_SHARES)).clip(1))[
+        kinds
+    ]
+    total: float = chances.sum()
+    return chances / total
 
 
 def head_parameters(learner: HeadLearner) -> dict[str, nn.Parameter]:
@@ -190,7 +214,5 @@ def head_parameters(learner: HeadLearner) -> dict[str, nn.Parameter]:
 
 
 @torch.no_grad()
-def _embed_tasks(learner: HeadLearner, valid: AssayStore) -> list[Embedded]:
-    device: torch.device = valid.molecules.device
-    places: list[Tensor] = [task.molecules.to(device) for task in valid]
-    return [learner.embed(valid.molecules.gather(rows)) for rows in places]
+def _embed(learner: HeadLearner, assays: AssayStore, task: Task) -> Embedded:
+    return learner.embed(assays.molecules.gather(task.molecules.to(assays.molecules.device)))

@@ -28,6 +28,7 @@ from molmeta.training.panels import panel_weights
 from molmeta.training.parallel import Group, joined_group, leads_group
 from molmeta.training.pretraining import PretrainingConfig, pretrain
 from molmeta.training.schedule import learning_rate, mixed_seed, parameter_groups
+from molmeta.training.set_aside import set_aside
 from molmeta.training.state import load_state, read_record, read_tensors, save_state, write_tensors
 from molmeta.training.stopping import StopSignals, leave
 
@@ -56,7 +57,7 @@ def train(
 
     Args:
         config: everything that decides the result, besides the data.
-        store: meta-train assays, on `device`.
+        store: meta-train assays, on `device`; those that calibration sets aside are left out.
         valid: assays for early selection by ΔAUPRC on the official draws, on `device`; without
             them the last weights are the best.
         folder: of the run; gets `state.safetensors`, `best.safetensors` and `log.jsonl`, and those
@@ -77,13 +78,13 @@ def train(
         KeyboardInterrupt: at SIGINT, after the step at hand was finished and saved.
         SystemExit: with 143 at SIGTERM, likewise.
     """
-    if valid is None and config.calibration.steps:
-        raise ConfigError("Calibration needs validation assays: give some, or set its steps to 0.")
     if valid is not None:
         _require_draws(valid, config.training.validation_support_sizes)
         shared = check_folds(store, valid, allow_overlap=allow_overlap)
         if tell is not None and leads_group():
             tell(shared)
+    if config.calibration.steps:
+        store = set_aside(store, config.calibration.share, config.seed).trained
     with joined_group(device) as group, StopSignals() as stop:
         run = _Run(config, store, valid, folder, group)
         if run.step == 0 and config.pretraining.steps:

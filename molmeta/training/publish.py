@@ -10,13 +10,18 @@ import torch
 from tqdm import tqdm
 
 import molmeta
-from molmeta.assays.store import AssayStore, join_stores
+from molmeta.assays.store import AssayStore
 from molmeta.checkpoint import Checkpoint, Provenance, save_checkpoint
 from molmeta.evaluation.protocol import SUPPORT_SIZES, DrawResult, run_protocol, summarize
+from molmeta.evaluation.value_protocol import run_value_task
 from molmeta.learners.base import Learner
+from molmeta.learners.expectation import expectation_of
 from molmeta.learners.memory import CompoundMemory
-from molmeta.training.calibration import calibrate, cross_fitted
+from molmeta.learners.values import ValueLearner
+from molmeta.training.calibration import calibrate
 from molmeta.training.config import RunConfig
+from molmeta.training.expectation import fit_expectation
+from molmeta.training.set_aside import set_aside
 
 MODEL = "model.molmeta"
 
@@ -34,11 +39,12 @@ def publish(
 ) -> Path:
     """Measure the learner on each fold of `valid` by the protocol and write `folder/model.molmeta`.
 
-    A learner that can use a compound memory gets that of `store`. With `config.calibration` the
-    head is fitted on all folds of `valid` together, and the measure is cross-fitted.
+    What is not the encoder is fitted first: a compound memory of `store` for a learner that can use
+    one, what structures let expect, and, with `config.calibration`, the head on the assays that
+    are set aside. The folds of `valid` are measured on and no more.
 
     Args:
-        learner: with its final weights.
+        learner: with its final weights, as `train` returns it.
         config: of the run.
         store: the meta-train assays; the keys of their molecules go into the file.
         valid: folds of assays that were not trained on, by name; without any the file holds no
@@ -56,25 +62,24 @@ def publish(
     """
     if learner.uses_memory:
         learner.memory = CompoundMemory.of(store)
+    trained = store
+    if config.calibration.steps:
+        trained, aside, places = set_aside(store, config.calibration.share, config.seed)
+    expectation = expectation_of(learner)
+    if expectation is not None and config.expectation.penalty:
+        fit_expectation(expectation, trained.to("cpu"), config.expectation)
+    if config.calibration.steps:
+        calibrate(learner, aside, config.calibration, config.seed, places)
     metrics: dict[str, float] = {}
-    classes: list[DrawResult] = []
-    values: list[DrawResult] = []
-    if valid and config.calibration.steps:
-        everything = join_stores(list(valid.values()))
-        classes, values = cross_fitted(
-            learner, everything, config.calibration, config.seed, support_sizes
-        )
-        calibrate(learner, everything, config.calibration, config.seed)
-    else:
-        for fold in valid.values():
-            tasks = run_protocol(learner, fold, support_sizes)
-            progress = tqdm(tasks, desc="measure", total=len(fold), unit="task", disable=None)
-            classes += [draw for task in progress for draw in task]
     for name, fold in valid.items():
-        assays = {task.assay_id for task in fold}
-        metrics |= _means(name, "delta_auprc", [d for d in classes if d.assay_id in assays])
-        for metric in ("r2", "coverage"):
-            metrics |= _means(name, metric, [d for d in values if d.assay_id in assays])
+        tasks = run_protocol(learner, fold, support_sizes)
+        progress = tqdm(tasks, desc="measure", total=len(fold), unit="task", disable=None)
+        metrics |= _means(name, "delta_auprc", [draw for task in progress for draw in task])
+        if isinstance(learner, ValueLearner):
+            tasks = run_protocol(learner, fold, support_sizes, task_run=run_value_task)
+            values = [draw for task in tasks for draw in task]
+            for metric in ("r2", "coverage"):
+                metrics |= _means(name, metric, values)
     checkpoint = Checkpoint(
         learner=learner.cpu(),
         provenance=Provenance(

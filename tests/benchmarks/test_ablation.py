@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import ablation
-from molmeta.checkpoint import save_checkpoint
+from molmeta.assays.store import open_store
+from molmeta.checkpoint import Checkpoint, save_checkpoint
 from molmeta.encoders.config import EncoderConfig
 from molmeta.learners.deepkernel import DeepKernel
 from molmeta.learners.protonet import ProtoNet, ProtoNetConfig
@@ -25,17 +26,22 @@ def fold(tmp_path: Path) -> Path:
     return tmp_path / "fold.parquet"
 
 
-def test_each_part_has_a_row_and_only_parts_that_speak_change_it(
-    fold: Path,
-) -> None:
+def _words(fold: Path, checkpoint: Checkpoint) -> list[str]:
+    """Of a command line with the model in a file."""
+    model = fold.with_name("tiny.molmeta")
+    save_checkpoint(model, checkpoint)
+    return ["--data", str(fold), "--assays", str(fold), "--model", str(model)]
+
+
+def test_each_part_has_a_row_and_only_parts_that_speak_change_it(fold: Path) -> None:
     checkpoint = tiny_checkpoint()
     assert isinstance(checkpoint.learner, DeepKernel)
     checkpoint.learner.memory = None
-    save_checkpoint(fold.with_name("tiny.molmeta"), checkpoint)
-    words = ["--assays", fold, "--model", fold.with_name("tiny.molmeta"), "--steps", 1, "--runs", 1]
-    done = CliRunner().invoke(ablation.main, list(map(str, words)))
+    origin = replace(checkpoint.provenance, data_sha256=(open_store(fold).sha256,))
+    words = _words(fold, replace(checkpoint, provenance=origin))
+    done = CliRunner().invoke(ablation.main, [*words, "--steps", "1", "--runs", "1"])
     assert done.exit_code == 0, done.output
-    rows = {line[:24].strip(): line[24:] for line in done.output.splitlines() if line[:1].islower()}
+    rows = {line[:32].strip(): line[32:] for line in done.output.splitlines() if line[:1].islower()}
     assert list(rows) == list(ablation.PARTS)
     # Without a memory its parts are silent already.
     assert rows["no memory at all"] == rows["all"]
@@ -45,7 +51,11 @@ def test_each_part_has_a_row_and_only_parts_that_speak_change_it(
 def test_another_learner_is_refused(fold: Path) -> None:
     tiny = EncoderConfig(graph_layers=1, graph_width=8, hidden=16, dim=8)
     learner = ProtoNet(tiny, ProtoNetConfig())
-    save_checkpoint(fold.with_name("p.molmeta"), replace(tiny_checkpoint(), learner=learner))
-    words = ["--assays", str(fold), "--model", str(fold.with_name("p.molmeta"))]
+    words = _words(fold, replace(tiny_checkpoint(), learner=learner))
     done = CliRunner().invoke(ablation.main, words)
     assert "deep kernel" in str(done.exception)
+
+
+def test_assays_that_the_model_was_not_trained_on_are_refused(fold: Path) -> None:
+    done = CliRunner().invoke(ablation.main, _words(fold, tiny_checkpoint()))
+    assert "trained on other assays" in str(done.exception)

@@ -1,13 +1,13 @@
 """Calibration fits the head on held-out assays and leaves the encoder alone."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from molmeta.assays.store import AssayStore
+from molmeta.chem.batch import MoleculeBatch
 from molmeta.errors import ConfigError
 from molmeta.evaluation.protocol import run_protocol
 from molmeta.evaluation.value_protocol import run_value_task
@@ -15,18 +15,10 @@ from molmeta.learners.base import HeadLearner
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.registry import LEARNERS
 from molmeta.training import calibration
-from molmeta.training.calibration import (
-    CalibrationConfig,
-    calibrate,
-    cross_fitted,
-    head_parameters,
-)
-from molmeta.training.outer_loop import train
+from molmeta.training.calibration import CalibrationConfig, calibrate, head_parameters
 from tests.training.tiny import ENCODER, task, tiny_config
 
-CONFIG = CalibrationConfig(
-    steps=15, tasks_per_step=4, support_sizes=(8, 16), query_size=32, folds=3
-)
+CONFIG = CalibrationConfig(steps=15, tasks_per_step=4, support_sizes=(8, 16), query_size=32)
 
 
 def _learner(name: str) -> HeadLearner:
@@ -80,32 +72,49 @@ def test_memory_is_sometimes_left_out_and_always_put_back(
     assert learner.memory is memory
 
 
-def test_no_assay_is_judged_by_a_head_that_was_fitted_on_it(
+def test_the_memory_is_asked_as_it_would_be_without_the_assay(
     learnable: AssayStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    learner = _learner("deepkernel")
+    # Of all assays, of which the second half is calibrated on, backwards.
+    learner.memory = CompoundMemory.of(learnable)
+    places = list(range(len(learnable)))[: len(learnable) // 2 - 1 : -1]
+    aside = replace(learnable, tasks=tuple(learnable.tasks[place] for place in places))
+    asked: list[tuple[str, int]] = []
+    known_assays = set(range(len(learnable)))
+
+    def noting(learner, embedded, task, support, query):  # type: ignore[no-untyped-def]
+        (missing,) = known_assays - set(learner.memory.assays.tolist())
+        asked.append((task.assay_id, missing))
+        return class_loss(learner, embedded, task, support, query)
+
+    class_loss = calibration._class_loss
+    monkeypatch.setattr(calibration, "_class_loss", noting)
+    calibrate(learner, aside, replace(CONFIG, memory_dropout=0.0), 0, places)
+    assert len({place for _, place in asked}) > 2
+    assert all(learnable.tasks[place].assay_id == name for name, place in asked)
+
+
+def test_half_of_the_draws_are_new_chemistry_and_the_rest_known_compounds_and_panels(
+    drugs: MoleculeBatch,
+) -> None:
+    # 40 assays of one panel, 4 that share their compounds with one other, and 8 of their own.
+    firsts = [0] * 40 + [6, 6, 12, 12] + list(range(18, 66, 6))
+    tasks = [
+        task(f"T{place}", torch.tensor([1.0, 0.0] * 3), torch.arange(first, first + 6))
+        for place, first in enumerate(firsts)
+    ]
+    assays = AssayStore(tuple(tasks), drugs, {}, "1" * 64)
+    memory = CompoundMemory.of(assays)
     learner = _learner("protonet")
-    fitted: set[str] = set()
-    judged: list[str] = []
-
-    def note_fit(learner, valid, config, seed):  # type: ignore[no-untyped-def]
-        fitted.clear()
-        fitted.update(task.assay_id for task in valid)
-        return calibrate(learner, valid, config, seed)
-
-    def note_judge(learner, valid, sizes):  # type: ignore[no-untyped-def]
-        names = [task.assay_id for task in valid]
-        assert fitted
-        assert not fitted & set(names)
-        judged.extend(names)
-        return run_protocol(learner, valid, sizes)
-
-    monkeypatch.setattr(calibration, "calibrate", note_fit)
-    monkeypatch.setattr(calibration, "run_protocol", note_judge)
-    before = {n: p.detach().clone() for n, p in learner.named_parameters()}
-    results, _ = cross_fitted(learner, learnable, CONFIG, 0, (8,))
-    assert sorted(judged) == sorted(task.assay_id for task in learnable)
-    assert {d.assay_id for d in results} == set(judged)
-    assert all(torch.equal(before[n], p) for n, p in learner.named_parameters())
+    ready = [
+        calibration._Assay(one, calibration._embed(learner, assays, one), place)
+        for place, one in enumerate(assays)
+    ]
+    chances = calibration._chances(ready, memory)
+    for part, share in ((slice(0, 40), 0.25), (slice(40, 44), 0.25), (slice(44, 52), 0.5)):
+        assert chances[part].sum() == pytest.approx(share)
+    np.testing.assert_allclose(calibration._chances(ready, None), 1 / 52)
 
 
 def test_the_same_seed_gives_the_same_head(learnable: AssayStore) -> None:
@@ -122,9 +131,9 @@ def test_a_learner_that_adapts_its_encoder_is_refused(learnable: AssayStore) -> 
 
 
 @pytest.mark.parametrize(
-    "settings", [{"steps": -1}, {"folds": 1}, {"memory_dropout": 1.5}, {"support_sizes": ()}]
+    "settings", [{"steps": -1}, {"share": 0.0}, {"memory_dropout": 1.5}, {"support_sizes": ()}]
 )
-def test_settings_that_cannot_run_are_refused(settings: dict[str, int]) -> None:
+def test_settings_that_cannot_run_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="calibration"):
         CalibrationConfig(**settings)
 
@@ -137,14 +146,9 @@ def test_assays_that_cannot_be_split_are_left_out(learnable: AssayStore) -> None
         calibrate(_learner("protonet"), replace(learnable, tasks=(one_class,)), CONFIG, seed=0)
 
 
-def test_a_run_that_could_not_be_calibrated_is_refused_at_its_start(
-    learnable: AssayStore, tmp_path: Path
-) -> None:
+def test_a_run_that_could_not_be_calibrated_is_refused_at_its_start() -> None:
     with pytest.raises(ConfigError, match="adapts its encoder"):
         replace(tiny_config("maml"), calibration=CONFIG)
-    config = replace(tiny_config("protonet"), calibration=CONFIG)
-    with pytest.raises(ConfigError, match="needs validation assays"):
-        train(config, learnable, None, tmp_path, torch.device("cpu"))
 
 
 @pytest.fixture
@@ -170,9 +174,9 @@ def test_settings_of_values_are_fitted_where_assays_have_values(
 
 def test_intervals_get_better(measured: AssayStore) -> None:
     learner = _learner("deepkernel")
-    # Noise of four times the values' own deviation: intervals that hold everything.
+    # Variances of twenty times what they are: intervals that hold everything.
     with torch.no_grad():
-        learner.get_parameter("value_settings.noise")[0] = 3.0
+        learner.get_parameter("value_settings.width")[0] = 3.0
 
     def coverage() -> float:
         tasks = run_protocol(learner, measured, (8,), task_run=run_value_task)
@@ -180,13 +184,5 @@ def test_intervals_get_better(measured: AssayStore) -> None:
         return float(np.mean([d.metrics["coverage"] for d in results]))
 
     before = coverage()
-    calibrate(learner, measured, replace(CONFIG, steps=40, learning_rate=0.1), seed=0)
+    calibrate(learner, measured, replace(CONFIG, steps=80, learning_rate=0.1), seed=0)
     assert abs(coverage() - 0.9) < abs(before - 0.9) - 0.05
-
-
-def test_values_are_judged_cross_fitted_too(measured: AssayStore) -> None:
-    config = replace(CONFIG, steps=1)
-    classes, values = cross_fitted(_learner("deepkernel"), measured, config, 0, (8,))
-    assert {d.assay_id for d in values} == {d.assay_id for d in classes}
-    assert all("r2" in d.metrics for d in values)
-    assert cross_fitted(_learner("protonet"), measured, config, 0, (8,))[1] == []
