@@ -11,9 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-_LOCK = ".molmeta-lock"
-"""In the folder of a file that is being written; locked while its writer lives."""
-
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -26,16 +23,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         OSError: the folder cannot be written, or the disk is full; the old file is kept.
     """
     remove_left(path)
-    prefix = hidden_beside(path, "-").name
-    with (
-        tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as folder,
-        (Path(folder) / _LOCK).open("xb") as lock,
-    ):
-        take_lock(lock, wait=True)
-        # Only now, so that nobody takes it for left before its owner could lock it.
-        lock.write(b"locked")
-        lock.flush()
-        unfinished = Path(folder) / path.name
+    folder, lock = _locked_folder(path)
+    try:
+        unfinished = folder / path.name
         unfinished.touch()
         mode = unfinished.stat().st_mode
         yield unfinished
@@ -44,6 +34,10 @@ def whole_file(path: Path) -> Iterator[Path]:
         with unfinished.open("rb+") as written:
             sync_file(written)
         unfinished.replace(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
     # Only now: what a kill before that leaves, nobody removes who finds the file complete.
     sync_folder(path.parent)
 
@@ -51,9 +45,32 @@ def whole_file(path: Path) -> Iterator[Path]:
 def remove_left(path: Path) -> None:
     """Remove what killed processes left of their writing of `path`: what nobody holds."""
     for left in path.parent.glob(hidden_beside(path, "-*").name):
-        with suppress(OSError), (left / _LOCK).open("rb") as lock:
-            if lock.read() and take_lock(lock, unknown=False):
-                shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):
+            descriptor = os.open(left, os.O_RDONLY)
+            try:
+                if take_lock(descriptor, unknown=False):
+                    shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(descriptor)
+
+
+def _locked_folder(path: Path) -> tuple[Path, int | None]:
+    """A new folder beside `path`, and the descriptor that locks it while this process lives.
+
+    The folder itself is locked: a file in it could be missing when a kill comes.
+    """
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=hidden_beside(path, "-").name))
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # Somebody took it for left before it could be locked.
+        except PermissionError:
+            return folder, None  # Windows opens no folders.
+        take_lock(descriptor, wait=True)
+        if folder.exists():
+            return folder, descriptor
+        os.close(descriptor)
 
 
 def hidden_beside(final: Path, ending: str) -> Path:
@@ -63,11 +80,11 @@ def hidden_beside(final: Path, ending: str) -> Path:
     return final.with_name(f".molmeta-{digest}{ending}")
 
 
-def take_lock(file: BinaryIO, *, wait: bool = False, unknown: bool = True) -> bool:
+def take_lock(file: BinaryIO | int, *, wait: bool = False, unknown: bool = True) -> bool:
     """Hold `file` until it is closed or its process ends; False where another process holds it.
 
     Args:
-        file: open.
+        file: open, or the descriptor of a folder.
         wait: until the other one lets go.
         unknown: the answer where there are no locks: on Windows, in some network folders.
     """

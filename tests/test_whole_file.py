@@ -2,12 +2,14 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from molmeta.whole_file import whole_file
+from molmeta.whole_file import hidden_beside, remove_left, whole_file
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,6 +59,33 @@ def test_a_failure_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) -> None
             break_off(failure)
         assert (tmp_path / "a").read_text() == "old"
         assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
+def test_what_a_process_left_that_was_killed_at_once_is_removed_too(tmp_path: Path) -> None:
+    hidden_beside(tmp_path / "a", "-empty").mkdir()
+    write(tmp_path / "a", "new")
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
+def test_a_folder_that_is_taken_for_left_at_once_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = tempfile.mkdtemp
+    others = [remove_left, remove_left]
+
+    def make_and_lose(**options: Any) -> str:
+        folder = make(**options)
+        if others:
+            others.pop()(tmp_path / "a")
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_and_lose)
+    write(tmp_path / "a", "new")
+    assert not others
+    assert (tmp_path / "a").read_text() == "new"
+    assert os.listdir(tmp_path) == ["a"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -528,11 +529,11 @@ def test_what_a_killed_process_left_is_cleared_and_what_a_living_one_holds_is_no
     for folder in (dead, living, foreign):
         folder.mkdir()
         (folder / "scores.csv").write_text("half a ro")
-        (folder / ".molmeta-lock").write_text("locked")
     words = ["predict", "--support", assay, "--input", library, "--output", output]
-    with (living / ".molmeta-lock").open("rb") as held:
-        assert take_lock(held)
-        assert run(*words).exit_code == 0
+    held = os.open(living, os.O_RDONLY)
+    assert take_lock(held)
+    assert run(*words).exit_code == 0
+    os.close(held)
     assert [path.exists() for path in (dead, living, foreign)] == [False, True, True]
 
 
