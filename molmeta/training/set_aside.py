@@ -10,6 +10,7 @@ import numpy as np
 
 from molmeta.assays.episodes import can_split
 from molmeta.assays.store import AssayStore
+from molmeta.errors import ConfigError
 from molmeta.training.schedule import mixed_seed
 
 
@@ -25,13 +26,24 @@ class Split(NamedTuple):
 def set_aside(store: AssayStore, share: float, seed: int) -> Split:
     """Set a share of the assays of `store` aside, at random among those that an episode can split.
 
+    One of those at least is set aside, and one is left.
+
     Args:
         store: meta-train assays.
-        share: of all assays, 0 to 1; above 0 it is one assay at least, where one can be split.
+        share: of all assays, above 0 and below 1.
         seed: of the choice.
+
+    Raises:
+        ConfigError: fewer than two assays can be split.
     """
     fitting = [place for place, task in enumerate(store) if can_split(task)]
-    n = min(len(fitting), max(round(share * len(store)), int(share > 0)))
+    if len(fitting) < 2:
+        raise ConfigError(
+            "To calibrate, some assays are kept from the training. That takes two that can be "
+            f"split into support and query, and {len(fitting)} of {len(store)} can: set "
+            "calibration.steps to 0."
+        )
+    n = min(len(fitting) - 1, max(round(share * len(store)), 1))
     rng = np.random.default_rng(mixed_seed(seed, len(store), n))
     places = sorted(rng.permutation(fitting)[:n].tolist())
     rest = sorted(set(range(len(store))) - set(places))
