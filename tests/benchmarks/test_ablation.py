@@ -20,8 +20,13 @@ from tests.tiny_model import tiny_checkpoint
 
 @pytest.fixture
 def fold(tmp_path: Path) -> Path:
-    """An assay of ninety drugs; those with fluorine or a hydroxyl in a branch are active."""
-    rows = [{"assay_id": "A", "smiles": s, "label": int("F" in s or "O)" in s)} for s in DRUGS[:90]]
+    """Two assays of ninety drugs: what has fluorine or a hydroxyl in a branch is active, or a ring."""
+    marks = {"A": ("F", "O)"), "B": ("C1C",)}
+    rows = [
+        {"assay_id": name, "smiles": smiles, "label": int(any(mark in smiles for mark in some))}
+        for name, some in marks.items()
+        for smiles in DRUGS[:90]
+    ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "fold.parquet")
     return tmp_path / "fold.parquet"
 
