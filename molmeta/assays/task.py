@@ -63,6 +63,16 @@ class Task:
     def __len__(self) -> int:
         return self.labels.shape[0]
 
+    def gather(self, rows: Tensor) -> Task:
+        """The same assay with the rows at `rows` [k] alone."""
+        return Task(
+            self.assay_id,
+            self.molecules[rows],
+            self.labels[rows],
+            self.log_values[rows],
+            self.relations[rows],
+        )
+
     @property
     def share_active(self) -> float:
         """Share of active rows, 0 to 1."""

@@ -26,12 +26,19 @@ from molmeta.evaluation.value_protocol import has_values
 from molmeta.learners.base import Embedded, HeadLearner, Learner
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.values import ValueHeadLearner, teaches_values
+from molmeta.training.decks import deck
 from molmeta.training.schedule import mixed_seed
 
 _SHARES = np.array([0.5, 0.25, 0.25])
-"""Of the draws: new chemistry, known compounds, panels."""
+"""Of the draws of whole assays: new chemistry, known compounds, panels."""
 _PANEL = 30
 """Other assays that know a compound of a large panel."""
+_DECKS = 0.25
+"""Share of the draws that are decks."""
+_MOST_ALIKE = (0.2, 0.6)
+"""Between these, how alike two compounds of a deck may be."""
+_OF_DECKS = (30, 300)
+"""Compounds of an assay that decks are made of, at least, and what counts at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,25 @@ class _Assay:
     def memory(self, memory: CompoundMemory | None) -> CompoundMemory | None:
         """`memory` as it would be had this assay never been measured."""
         return memory if memory is None or self.place is None else memory.without(self.place)
+
+    def split(
+        self, size: int, config: CalibrationConfig, rng: np.random.Generator, *, is_deck: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Rows of a support of `size` and of a query, on the CPU.
+
+        Args:
+            size: of the support, at most.
+            config: with the size of the query.
+            rng: of the draw.
+            is_deck: whether to draw from a deck, where one can be split.
+        """
+        if is_deck:
+            rows = deck(self.molecules.molecules, rng.uniform(*_MOST_ALIKE), rng)
+            part = self.task.gather(rows)
+            if can_split(part):
+                support, query = random_split(part, size, config.query_size, rng)
+                return rows[support], rows[query]
+        return random_split(self.task, size, config.query_size, rng)
 
 
 def calibrate(
@@ -165,15 +191,16 @@ def _lower(
     optimizer = torch.optim.Adam(head_parameters(learner).values(), lr=config.learning_rate)
     rng = np.random.default_rng(mixed_seed(seed, len(assays)))
     memory = learner.memory
-    chances = _chances(assays, memory)
+    kinds = _kinds(assays, memory)
+    whole, decks = _chances(kinds), _chances_of_decks(assays, kinds)
     for step in tqdm(range(config.steps), desc="calibrate", unit="step", disable=None):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * (1 - step / config.steps)
         optimizer.zero_grad(set_to_none=True)
-        for place in rng.choice(len(assays), size=config.tasks_per_step, p=chances):
-            assay = assays[place]
-            size = int(rng.choice(config.support_sizes))
-            rows = random_split(assay.task, size, config.query_size, rng)
+        for _ in range(config.tasks_per_step):
+            is_deck = decks is not None and rng.random() < _DECKS
+            assay = assays[rng.choice(len(assays), p=decks if is_deck else whole)]
+            rows = assay.split(int(rng.choice(config.support_sizes)), config, rng, is_deck=is_deck)
             support, query = (r.to(assay.molecules.vectors.device) for r in rows)
             forgets = rng.random() < config.memory_dropout
             learner.memory = None if forgets else assay.memory(memory)
@@ -184,24 +211,42 @@ def _lower(
     learner.memory = memory
 
 
-def _chances(assays: Sequence[_Assay], memory: CompoundMemory | None) -> NDArray[np.float64]:
-    """Chance of each assay to be drawn: [n].
-
-    Half of them are new chemistry, a quarter have known compounds and a quarter those of large
-    panels, however many assays there are of each, because settings that suit one of them do not
-    suit the others.
-    """
+def _kinds(assays: Sequence[_Assay], memory: CompoundMemory | None) -> NDArray[np.int64]:
+    """0 for new chemistry, 1 for known compounds, 2 for those of large panels: [n]."""
     kinds = np.zeros(len(assays), dtype=np.int64)
     if memory is not None:
         for place, assay in enumerate(assays):
             n_others = memory.n_assays(assay.molecules.molecules) - int(assay.place is not None)
             if float((n_others > 0).double().mean()) >= 0.5:
                 kinds[place] = 1 + int(float(n_others.median()) >= _PANEL)
+    return kinds
+
+
+def _chances(kinds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Chance of each assay to be drawn as a whole: [n].
+
+    By `_SHARES`, however many assays there are of each of `kinds` [n], because settings that suit
+    one kind do not suit the others.
+    """
     chances: NDArray[np.float64] = (_SHARES / np.bincount(kinds, minlength=len(_SHARES)).clip(1))[
         kinds
     ]
     total: float = chances.sum()
     return chances / total
+
+
+def _chances_of_decks(
+    assays: Sequence[_Assay], kinds: NDArray[np.int64]
+) -> NDArray[np.float64] | None:
+    """Chance of each assay to have a deck made of it: [n]; None where all are too small.
+
+    By its size, and none for large panels, which are decks as they are.
+    """
+    fewest, most = _OF_DECKS
+    sizes = np.array([len(assay.task) for assay in assays])
+    chances: NDArray[np.float64] = np.where((sizes < fewest) | (kinds == 2), 0, sizes.clip(0, most))
+    total: float = chances.sum()
+    return chances / total if total else None
 
 
 def head_parameters(learner: HeadLearner) -> dict[str, nn.Parameter]:

@@ -8,10 +8,13 @@ import torch
 
 from molmeta.assays.store import AssayStore
 from molmeta.chem.batch import MoleculeBatch
+from molmeta.chem.features import featurize
+from molmeta.chem.intake import Molecule, read_smiles
+from molmeta.chem.similarity import tanimoto
 from molmeta.errors import ConfigError
 from molmeta.evaluation.protocol import run_protocol
 from molmeta.evaluation.value_protocol import run_value_task
-from molmeta.learners.base import HeadLearner
+from molmeta.learners.base import Embedded, HeadLearner
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.registry import LEARNERS
 from molmeta.training import calibration
@@ -95,7 +98,7 @@ def test_the_memory_is_asked_as_it_would_be_without_the_assay(
     assert all(learnable.tasks[place].assay_id == name for name, place in asked)
 
 
-def test_half_of_the_draws_are_new_chemistry_and_the_rest_known_compounds_and_panels(
+def test_half_of_the_whole_assays_are_new_chemistry_and_the_rest_known_compounds_and_panels(
     drugs: MoleculeBatch,
 ) -> None:
     # 40 assays of one panel, 4 that share their compounds with one other, and 8 of their own.
@@ -111,10 +114,45 @@ def test_half_of_the_draws_are_new_chemistry_and_the_rest_known_compounds_and_pa
         calibration._Assay(one, calibration._embed(learner, assays, one), place)
         for place, one in enumerate(assays)
     ]
-    chances = calibration._chances(ready, memory)
+    chances = calibration._chances(calibration._kinds(ready, memory))
     for part, share in ((slice(0, 40), 0.25), (slice(40, 44), 0.25), (slice(44, 52), 0.5)):
         assert chances[part].sum() == pytest.approx(share)
-    np.testing.assert_allclose(calibration._chances(ready, None), 1 / 52)
+    np.testing.assert_allclose(calibration._chances(calibration._kinds(ready, None)), 1 / 52)
+
+
+def _assay(molecules: MoleculeBatch) -> calibration._Assay:
+    labels = (torch.arange(len(molecules)) % 2).float()
+    vectors = torch.zeros(len(molecules), 8, dtype=torch.float64)
+    return calibration._Assay(task("A", labels), Embedded(vectors, molecules), None)
+
+
+def test_decks_are_made_of_assays_that_are_large_and_no_panels(drugs: MoleculeBatch) -> None:
+    ready = [_assay(drugs.gather(torch.arange(n))) for n in (29, 30, 90, 60)]
+    kinds = np.array([0, 0, 1, 2])
+    chances = calibration._chances_of_decks(ready, kinds)
+    assert chances is not None
+    np.testing.assert_allclose(chances, [0, 0.25, 0.75, 0])
+    assert calibration._chances_of_decks(ready[:1], kinds[:1]) is None
+
+
+def test_a_deck_has_no_near_analogues(drugs: MoleculeBatch) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        support, query = _assay(drugs).split(16, CONFIG, rng, is_deck=True)
+        assert len(support) == 16
+        assert len(query) <= CONFIG.query_size
+        rows = torch.cat([support, query])
+        similarity = tanimoto(drugs.gather(rows), drugs.gather(rows)).fill_diagonal_(0)
+        assert similarity.max() <= calibration._MOST_ALIKE[1]
+        labels = rows % 2
+        assert 0 < labels[:16].sum() < 16
+
+
+def test_a_series_of_which_no_deck_can_be_made_stays_whole() -> None:
+    texts = [read_smiles(f"CC(C)c1ccc(C{'C' * n}O)cc1") for n in range(10, 40)]
+    series = featurize([text for text in texts if isinstance(text, Molecule)])
+    support, query = _assay(series).split(8, CONFIG, np.random.default_rng(0), is_deck=True)
+    assert sorted(torch.cat([support, query]).tolist()) == list(range(30))
 
 
 def test_the_same_seed_gives_the_same_head(learnable: AssayStore) -> None:
