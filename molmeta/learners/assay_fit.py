@@ -19,12 +19,12 @@ class Prior:
 
     noise: Tensor
     """[], variance."""
-    doubt: Tensor
-    """[], standard deviation of ln noise from assay to assay."""
-    vary: Tensor
-    """[], standard deviation of the logarithm of the optional kernel's weight."""
-    trust: Tensor
-    """[], how many values the expected size of all variances is worth."""
+    doubt: float
+    """Standard deviation of ln noise from assay to assay."""
+    vary: float
+    """Standard deviation of the logarithm of the optional kernel's weight."""
+    trust: float
+    """How many values the expected size of all variances is worth."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ _WEIGHTS = ("linear", "rbf", "tanimoto", "memory", "composition", "level")
 """The settings that are variances."""
 _OF_CLASSES = ("scale", "spread", "prior", "expected", "unlike")
 """The settings that values have no use for."""
+_DOUBT, _VARY, _TRUST = 1.9, 2.25, 3.4
+"""How far an assay may be from the usual (see `Prior`): wide, and not fitted, because assays of
+meta-train, all of them of activity, are more alike than assays are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,6 @@ class DeepKernel(KernelLearner[Settings]):
         self.settings = situational(start)
         shared = {name: start[name] for name in start if name not in _OF_CLASSES}
         of_values = {"level": 2.0, "composition": 0.3, "width": 1.0, "upright": 2.0}
-        of_values |= {"doubt": 0.7, "vary": 1.5, "trust": 8.0}
         self.value_settings = situational(shared | of_values)
 
     def embed(self, molecules: MoleculeBatch) -> Embedded:
@@ -217,7 +219,7 @@ class DeepKernel(KernelLearner[Settings]):
         )
         usual = now["level"] + torch.stack(usually).sum(0)
         points = relations == 0
-        prior = Prior(now["noise"], now["doubt"], now["vary"], now["trust"])
+        prior = Prior(now["noise"], _DOUBT, _VARY, _TRUST)
         own = AssayFit.of(
             usual[points][:, points], optional[points][:, points], targets[points], prior
         )

@@ -10,7 +10,7 @@ from sklearn.gaussian_process.kernels import RBF
 
 from molmeta.learners.assay_fit import AssayFit, Prior
 
-PRIOR = Prior(*torch.tensor([0.3, 0.7, 1.5, 8.0], dtype=torch.float64))
+PRIOR = Prior(torch.tensor(0.3, dtype=torch.float64), 0.7, 1.5, 8.0)
 NOISES, WEIGHTS = np.linspace(-3.2, 3.2, 9), np.linspace(-4, 4, 5)
 
 
@@ -28,7 +28,7 @@ def _assay(
 
 def test_it_is_the_posterior_mean_by_scipys_student_t() -> None:
     kernel, optional, values = _assay(30, noise=0.05, weight=3.0)
-    trust = PRIOR.trust.item()
+    trust = PRIOR.trust
     logs, scales = np.zeros((5, 9)), np.zeros((5, 9))
     for i, weight in enumerate(WEIGHTS):
         for j, noise in enumerate(NOISES):
@@ -63,7 +63,7 @@ def test_the_optional_kernel_counts_where_values_follow_it() -> None:
 
 def test_values_that_vary_twice_as_far_have_four_times_the_variance() -> None:
     kernel, optional, values = _assay(60, noise=0.1, weight=1.0)
-    careless = replace(PRIOR, trust=torch.tensor(1e-9).double())
+    careless = replace(PRIOR, trust=1e-9)
     once, twice = (AssayFit.of(kernel, optional, k * values, careless) for k in (1, 2))
     torch.testing.assert_close(twice.scale, 4 * once.scale)
     torch.testing.assert_close(twice.noise, once.noise)
