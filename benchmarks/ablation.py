@@ -26,7 +26,6 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "no memory kernel": ("memory",),
     "no mean of the memory": ("memory_mean",),
     "no resemblance": ("resemblance",),
-    "nothing expected of structures": ("expected",),
     "unlike the support or not": ("unlike",),
     "no memory at all": ("memory", "memory_mean", "resemblance"),
 }

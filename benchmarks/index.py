@@ -163,7 +163,7 @@ def _sum(part: Part) -> None:
 def _ranked(part: Part) -> tuple[Tensor, ...]:
     """The arrays that ranking looks at."""
     counts = [getattr(part.counts, field.name) for field in fields(part.counts)]
-    return (part.vectors, part.expected, part.keys, part.changed, part.places, *counts)
+    return (part.vectors, part.keys, part.changed, part.places, *counts)
 
 
 def _used(index: LibraryIndex) -> int:

@@ -200,13 +200,8 @@ def _scoring(learner: Learner, store: AssayStore, embedded: Embedded | None, tas
 def _embed(learner: HeadLearner, store: AssayStore) -> Embedded:
     n = len(store.molecules)
     chunks = (torch.arange(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK))
-    parts = [learner.embed(store.molecules.gather(chunk)) for chunk in chunks]
-    expected = [part.expected for part in parts if part.expected is not None]
-    return Embedded(
-        torch.cat([part.vectors for part in parts]),
-        store.molecules,
-        expected=torch.cat(expected) if expected else None,
-    )
+    vectors = [learner.embed(store.molecules.gather(chunk)).vectors for chunk in chunks]
+    return Embedded(torch.cat(vectors), store.molecules)
 
 
 def _test_folds(source: Path, names: Sequence[str]) -> dict[str, Path]:

@@ -6,7 +6,6 @@ from molmeta.assays.measured_support import MeasuredSupport, build_measured_supp
 from molmeta.assays.support import SupportSet, build_support
 from molmeta.checkpoint import Checkpoint, Provenance
 from molmeta.encoders.config import EncoderConfig
-from molmeta.learners.expectation import expectation_of
 from molmeta.learners.registry import LEARNERS
 from molmeta.learners.weighted_tanimoto import structural_kernel
 from tests.molecules import key_of
@@ -26,7 +25,7 @@ UNLIKE_ALL = "FS(F)(F)(F)(F)F"
 
 
 def tiny_checkpoint(learner: str = "deepkernel") -> Checkpoint:
-    """An untrained learner, the same each time, with features of different weights and grades."""
+    """An untrained learner, the same each time, with features of different weights."""
     torch.manual_seed(0)
     encoder = EncoderConfig(graph_layers=1, graph_width=8, ecfp_bits=64, hidden=16, dim=8)
     method = LEARNERS[learner]
@@ -34,9 +33,6 @@ def tiny_checkpoint(learner: str = "deepkernel") -> Checkpoint:
     kernel = structural_kernel(untrained)
     if kernel is not None:
         kernel.log_weights.copy_(torch.linspace(-1, 1, len(kernel.log_weights)))
-    expectation = expectation_of(untrained)
-    if expectation is not None:
-        expectation.grades.copy_(torch.linspace(-1, 1, len(expectation.grades)).sin() / 500)
     return Checkpoint(
         learner=untrained,
         provenance=Provenance(

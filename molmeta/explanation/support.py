@@ -16,7 +16,6 @@ from molmeta.chem.similarity import tanimoto
 from molmeta.errors import SupportError
 from molmeta.learners.parts import (
     AVERAGE,
-    EXPECTATION,
     METRIC,
     RECORD,
     RESEMBLANCE,
@@ -39,7 +38,6 @@ class Method(StrEnum):
 MEANING: Final = {
     AVERAGE: "what any compound gets, from your support",
     RECORD: "what public assays said of this very compound",
-    EXPECTATION: "what public assays said of its substructures",
     UNLIKENESS: "how far it is from all of your compounds",
     RESEMBLANCE: "what those of them said that agree with yours",
     METRIC: "one class is spread more widely than the other",

@@ -32,8 +32,6 @@ class EncodedRows(NamedTuple):
     """The n molecules among the rows."""
     vectors: Tensor
     """[n, dim], float16: embeddings at unit length, on the CPU."""
-    expected: Tensor
-    """[n], float32: what their structure lets expect; 0 where the learner does not ask."""
 
 
 def encode(rows: Sequence[Row], learner: HeadLearner) -> list[EncodedRows]:
@@ -68,14 +66,10 @@ class EncoderPool(WorkerPool[Row, EncodedRows]):
 def _encode(rows: Sequence[Row], learner: HeadLearner) -> EncodedRows:
     verdicts = [row.problem or read_smiles(row.smiles) for row in rows]
     molecules = featurize([verdict for verdict in verdicts if isinstance(verdict, Molecule)])
-    embedded = learner.embed(molecules.to(next(learner.parameters()).device))
-    expected = embedded.expected
-    if expected is None:
-        expected = embedded.vectors.new_zeros(len(molecules))
+    vectors = learner.encoder(molecules.to(next(learner.parameters()).device))
     return EncodedRows(
         [(verdict.status, verdict.reason) for verdict in verdicts],
         [isinstance(verdict, Molecule) for verdict in verdicts],
         molecules,
-        nn.functional.normalize(embedded.vectors, dim=1).half().cpu(),
-        expected.float().cpu(),
+        nn.functional.normalize(vectors, dim=1).half().cpu(),
     )

@@ -16,12 +16,11 @@ from molmeta.chem.status import Status
 from molmeta.chem.vocabulary import FEATURES_VERSION
 from molmeta.errors import ConfigError, InputError, OutputError
 from molmeta.learners.base import HeadLearner
-from molmeta.learners.expectation import expectation_of
 from molmeta.learners.weighted_tanimoto import structural_kernel
 from molmeta.typed_json import from_json
 from molmeta.whole_file import whole_file
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 """Raised when an index of the version before can no longer be read as it stands."""
 
 INDEX: Final = "index.json"
@@ -54,9 +53,8 @@ class Manifest:
     features_version: int
     encoder_sha256: str
     """Of the weights that made the embeddings."""
-    features_sha256: str
-    """Of the tables of numbers by which features were weighed and graded; '' where there are none.
-    """
+    kernel_sha256: str
+    """Of those by which features were weighed; '' where they were not."""
     dim: int
     """Length of an embedding."""
     columns: tuple[str, ...]
@@ -90,23 +88,17 @@ class Manifest:
 
 def new_manifest(learner: HeadLearner, columns: tuple[str, ...], smiles_column: str) -> Manifest:
     """The manifest of an index that has no part yet."""
+    kernel = structural_kernel(learner)
     return Manifest(
         format="molmeta-index",
         format_version=FORMAT_VERSION,
         features_version=FEATURES_VERSION,
         encoder_sha256=weights_sha256(learner.encoder),
-        features_sha256=features_sha256(learner),
+        kernel_sha256="" if kernel is None else weights_sha256(kernel),
         dim=learner.encoder.dim,
         columns=columns,
         smiles_column=smiles_column,
     )
-
-
-def features_sha256(learner: HeadLearner) -> str:
-    """Digest of the learner's tables with a number for each feature; '' where it has none."""
-    tables = (structural_kernel(learner), expectation_of(learner))
-    kept = [table for table in tables if table is not None]
-    return weights_sha256(nn.ModuleList(kept)) if kept else ""
 
 
 def weights_sha256(module: nn.Module) -> str:

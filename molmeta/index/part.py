@@ -45,8 +45,6 @@ class Part:
 
     vectors: Tensor
     """[n, dim], float16: embeddings at unit length."""
-    expected: Tensor
-    """[n], float32: what their structure lets expect."""
     keys: Tensor
     """[n], int64: identity keys."""
     changed: Tensor
@@ -110,7 +108,6 @@ def make_content(
     changed = [verdicts[place][0] is not Status.OK for place in places.tolist()]
     part = Part(
         vectors=torch.cat([some.vectors for some in encoded]),
-        expected=torch.cat([some.expected for some in encoded]),
         keys=molecules.keys,
         changed=torch.tensor(changed, dtype=torch.bool),
         places=places.int(),
@@ -166,11 +163,10 @@ def read_part(path: Path, n: int, n_rows: int, dim: int) -> Part:
     Raises:
         InputError: it is damaged.
     """
-    arrays = _mapped(path, ("vectors", "expected", "keys", "changed", "places", *_of_counts()))
+    arrays = _mapped(path, ("vectors", "keys", "changed", "places", *_of_counts()))
     n_words, k = len(arrays["counts.ids"]), len(arrays["counts.words"])
     shapes: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {
         "vectors": (torch.float16, (n, dim)),
-        "expected": (torch.float32, (n,)),
         "keys": (torch.int64, (n,)),
         "changed": (torch.bool, (n,)),
         "places": (torch.int32, (n,)),

@@ -20,7 +20,6 @@ from molmeta.index.manifest import (
     BUILDING,
     INDEX,
     Manifest,
-    features_sha256,
     part_path,
     read_manifest,
     weights_sha256,
@@ -29,6 +28,7 @@ from molmeta.index.part import Part, read_part, read_records
 from molmeta.index.records import Record, Records
 from molmeta.learners.base import Embedded, HeadLearner, Learner
 from molmeta.learners.overlap import Overlap
+from molmeta.learners.weighted_tanimoto import structural_kernel
 from molmeta.scores import ScoredRow, Scores, after_intake, joined
 from molmeta.screening import RowOutput, ScreenSummary
 from molmeta.screening.columns import appended_cells
@@ -116,9 +116,9 @@ def rank(
         OutputError: a row cannot be written.
     """
     learner = require_head_learner(target.checkpoint.learner)
-    tables = features_sha256(learner)
+    kernel = structural_kernel(learner)
     if weights_sha256(learner.encoder) != index.manifest.encoder_sha256 or (
-        tables and tables != index.manifest.features_sha256
+        kernel is not None and weights_sha256(kernel) != index.manifest.kernel_sha256
     ):
         raise InputError(
             f"{index.folder} was made with the encoder of another model: use that model, or make "
@@ -251,9 +251,7 @@ def _chunks(
         end = min(start + step, len(part))
         given = overlap.similarities(start, end)
         vectors = _as_seen(part.vectors[start:end], learner)
-        expected = part.expected[start:end].double()
-        query = Embedded(vectors, part.molecules(start, end), expected=expected, given=given)
-        scores = target.score_embedded(query)
+        scores = target.score_embedded(Embedded(vectors, part.molecules(start, end), given=given))
         failed, changed = ~scores.is_finite, part.changed[start:end]
         far = scores.is_far & ~failed
         flags = (failed, failed & changed, far, far & changed, scores.in_support, scores.seen)

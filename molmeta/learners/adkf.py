@@ -180,7 +180,7 @@ class ADKF(KernelLearner[Fitted]):
         """The process on `targets` [n_support], with hyperparameters that the measured ones set."""
         pairs = self.pairs(support, support)
         now = Fitted(self.expected(pairs, settings), settings["memory_mean"].double().exp())
-        left = targets - self.prior_mean(support, now)
+        left = targets - self.prior_mean(support.molecules, now)
         average = left.sum() / (len(left) + _PRIOR_COMPOUNDS)
         points = relations == 0
         evidence = Evidence(

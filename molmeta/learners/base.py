@@ -136,8 +136,6 @@ class Embedded:
     """Of the molecules that these were gathered from; None where pairs are not worth keeping."""
     places: Tensor | None = None
     """[n], int64: rows of the table."""
-    expected: Tensor | None = None
-    """[n], double: what their Expectation says, for learners that ask it."""
     given: Mapping[PairKernel, Tensor] = field(default_factory=dict)
     """Kernels that came with these molecules, between a support and them: [n_support, n]."""
 
@@ -154,10 +152,7 @@ class Embedded:
     def gather(self, rows: Tensor) -> Embedded:
         """The molecules at `rows` [k]."""
         places = None if self.places is None else self.places[rows]
-        expected = None if self.expected is None else self.expected[rows]
-        return Embedded(
-            self.vectors[rows], self.molecules.gather(rows), self.table, places, expected
-        )
+        return Embedded(self.vectors[rows], self.molecules.gather(rows), self.table, places)
 
     def pairs(self, kernel: PairKernel, others: Embedded) -> Tensor:
         """`kernel` between these molecules and others: [len(self), len(others)]."""

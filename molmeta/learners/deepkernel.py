@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,6 @@ from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
 from molmeta.learners.assay_fit import AssayFit, Prior
 from molmeta.learners.base import Embedded
-from molmeta.learners.expectation import Expectation
 from molmeta.learners.gaussian_process import (
     ClassHead,
     KernelLearner,
@@ -22,7 +21,7 @@ from molmeta.learners.gaussian_process import (
     Term,
     ValuesHead,
 )
-from molmeta.learners.parts import COMPOSITION, EXPECTATION, FINGERPRINT, LEARNED, SHARED
+from molmeta.learners.parts import COMPOSITION, FINGERPRINT, LEARNED, SHARED
 from molmeta.learners.resemblance import Resemblance
 from molmeta.learners.situation import Settings, settings_in, situation, situational
 from molmeta.learners.tobit import posterior
@@ -34,7 +33,7 @@ _REACH = 8.0
 """Distance in composition over which values of a smooth property vary together."""
 _WEIGHTS = ("linear", "rbf", "tanimoto", "memory", "composition", "level")
 """The settings that are variances."""
-_OF_CLASSES = ("scale", "spread", "prior", "expected", "unlike")
+_OF_CLASSES = ("scale", "spread", "prior", "unlike")
 """The settings that values have no use for."""
 _DOUBT, _VARY, _TRUST = 1.9, 2.25, 3.4
 """How far an assay may be from the usual (see `Prior`): wide, and not fitted, because assays of
@@ -80,22 +79,19 @@ class DeepKernel(KernelLearner[Settings]):
     k = w1·cos(u, u') + w2·exp(-|u - u'|²/2ℓ²) + w3·T, u the embedding at unit length and T the
     WeightedTanimoto of structures;
     mean f = m + k(q, S)(K + σ²I)⁻¹(y - m), with m the shrunken mean label (Rasmussen & Williams
-    2006, eq. 2.25 and 2.26). To m is added what structures let expect (see `Expectation`), to f
-    what unlikeness takes (see `Unlikeness`). A compound memory, where there is one, adds its kernel
-    to k, its mean to m, and to f what the assays said that the support resembles; of a compound
-    that n assays measured, 1/(n + 1) of what its structure lets expect is left. Departures: kernel
-    weights, noise and output scale are meta-learned, each as a function of the support (see
-    `situation`), so that the mixture follows its size and how much of it is known; and the loss is
-    the cross-entropy of s·f/√(1 + c·var f), the probit's shape (eq. 3.82), which makes the output a
-    calibrated log odds without a calibration set.
+    2006, eq. 2.25 and 2.26). To f is added what unlikeness takes (see `Unlikeness`). A compound
+    memory, where there is one, adds its kernel to k, its mean to m, and to f what the assays said
+    that the support resembles. Departures: kernel weights, noise and output scale are meta-learned,
+    each as a function of the support (see `situation`), so that the mixture follows its size and
+    how much of it is known; and the loss is the cross-entropy of s·f/√(1 + c·var f), the probit's
+    shape (eq. 3.82), which makes the output a calibrated log odds without a calibration set.
 
     Of values, brought to mean 0 and deviation 1 over the support, the same with settings of their
     own; to k are added a constant, for what a few values leave open about the assay's level, and
     w4·exp(-d/128), d the `composition_distance`, in which solubility and its like are smooth and
     potency is not, so that classes do not gain by it. What is active is wanted, and of a value
-    nobody knows which end is: nothing is expected of structures, nor taken for unlikeness. Bounds
-    enter by what they exclude (see `tobit`). Noise, w4 and the size of all variances are the
-    assay's own (see `AssayFit`).
+    nobody knows which end is: nothing is taken for unlikeness. Bounds enter by what they exclude
+    (see `tobit`). Noise, w4 and the size of all variances are the assay's own (see `AssayFit`).
     """
 
     Config = DeepKernelConfig
@@ -106,22 +102,17 @@ class DeepKernel(KernelLearner[Settings]):
         super().__init__(encoder, backend)
         self.config = config
         start = {"length": 0.7, "scale": 2.0, "spread": 0.5, "prior": 2.0, "sharpness": 1.0}
-        start |= {"expected": 0.4, "unlike": 0.4}
+        start["unlike"] = 0.4
         of_config = ("noise", "memory", "memory_mean", "resemblance")
         start |= {name: getattr(config, name) for name in of_config}
         weights = {"linear": config.linear, "rbf": config.rbf, "tanimoto": config.tanimoto}
         self.kernel_names = tuple(name for name, weight in weights.items() if weight > 0)
         start |= {name: weights[name] for name in self.kernel_names}
         self.fingerprint = WeightedTanimoto()
-        self.expectation = Expectation()
         self.settings = situational(start)
         shared = {name: start[name] for name in start if name not in _OF_CLASSES}
         of_values = {"level": 2.0, "composition": 0.3, "width": 1.0, "upright": 2.0}
         self.value_settings = situational(shared | of_values)
-
-    def embed(self, molecules: MoleculeBatch) -> Embedded:
-        """The molecules with their embeddings [n, dim] and what their structure lets expect."""
-        return replace(super().embed(molecules), expected=self.expectation(molecules))
 
     def settings_for(self, support: Embedded, settings: nn.ParameterDict) -> Settings:
         """Each of `settings`, the classes' or the values', as this support has it."""
@@ -162,17 +153,6 @@ class DeepKernel(KernelLearner[Settings]):
             return own
         return own + now["memory"] * self.memory.own(molecules)
 
-    def prior(self, molecules: Embedded, now: Settings) -> dict[str, Tensor]:
-        """What is expected of each molecule before any support, next to the support's mean."""
-        prior = super().prior(molecules, now)
-        if molecules.expected is not None and "expected" in now:
-            expected = now["expected"] * molecules.expected
-            # The record of a compound counts its n assays for n / (n + 1).
-            if self.memory is not None:
-                expected = expected / (self.memory.n_assays(molecules.molecules) + 1)
-            prior[EXPECTATION] = expected
-        return prior
-
     def memory_factor(self, now: Settings) -> Tensor:
         """From a known compound's mean grade to its prior mean: []."""
         return now["memory_mean"]
@@ -193,7 +173,7 @@ class DeepKernel(KernelLearner[Settings]):
         support = support.tabulated()
         now = self.settings_for(support, self.settings)
         signs = 2 * labels.double() - 1
-        targets = signs - self.prior_mean(support, now)
+        targets = signs - self.prior_mean(support.molecules, now)
         average = targets.sum() / (len(labels) + now["prior"])
         measured, noise = torch.zeros_like(targets), now["noise"]
         fitted = posterior(self.kernel(support, support, now), targets - average, measured, noise)
@@ -212,7 +192,7 @@ class DeepKernel(KernelLearner[Settings]):
         alike = self.resemblance(support.molecules, shrunk, now)
         if alike is not None:
             now = {**now, "memory_mean": now["memory_mean"] * alike.direction}
-        targets = shrunk - self.prior_mean(support, now)
+        targets = shrunk - self.prior_mean(support.molecules, now)
         # The last term is that of the composition.
         *usually, optional = (
             term.weight * term.kernel for term in self.terms(support, support, now)

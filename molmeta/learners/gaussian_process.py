@@ -62,20 +62,11 @@ class KernelLearner(ValueHeadLearner, Generic[Now]):
             total.addcmul_(term.weight, term.kernel)
         return total
 
-    def prior(self, molecules: Embedded, now: Now) -> dict[str, Tensor]:
-        """What is expected of each molecule before any support, next to the support's mean.
-
-        Returns:
-            By where it comes from (see `parts`): name -> [n]; at least one.
-        """
+    def prior_mean(self, molecules: MoleculeBatch, now: Now) -> Tensor:
+        """What is expected of each molecule before any support, next to the support's mean: [n]."""
         if self.memory is None:
-            n, device = len(molecules.vectors), molecules.vectors.device
-            return {RECORD: torch.zeros(n, dtype=torch.float64, device=device)}
-        return {RECORD: self.memory_factor(now) * self.memory.mean(molecules.molecules)}
-
-    def prior_mean(self, molecules: Embedded, now: Now) -> Tensor:
-        """The sum of the prior: [n]."""
-        return torch.stack([*self.prior(molecules, now).values()]).sum(0)
+            return torch.zeros(len(molecules), dtype=torch.float64, device=molecules.device)
+        return self.memory_factor(now) * self.memory.mean(molecules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +98,8 @@ class Process:
 
     def base(self, query: Embedded, variance: Tensor) -> dict[str, Tensor]:
         """What the mean is without the support compounds' own pull: name -> [n]."""
-        average = self.average.expand(len(variance))
-        base = {AVERAGE: average} | self.learner.prior(query, self.now)
+        record = self.learner.prior_mean(query.molecules, self.now)
+        base = {AVERAGE: self.average.expand(len(variance)), RECORD: record}
         if self.alike is not None:
             base[RESEMBLANCE] = self.alike.opinion(query.molecules)
         if self.unlike is not None:

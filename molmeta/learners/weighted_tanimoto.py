@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.counted import counted, levels
 
 _TABLE_BITS = 17
-N_SLOTS = 1 << _TABLE_BITS
-"""Of a table with a number for every feature, by its hash."""
 # Fibonacci hashing (Knuth, TAOCP 3, 6.4): 2^64 / golden ratio, odd, as a signed number.
 _GOLDEN = -7046029254386353131
-
-_FOUND = WeakTensorKeyDictionary()
-"""Features by the array of environments of their molecules."""
 
 
 class WeightedTanimoto(nn.Module):
@@ -35,7 +29,7 @@ class WeightedTanimoto(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("log_weights", torch.zeros(N_SLOTS))
+        self.register_buffer("log_weights", torch.zeros(1 << _TABLE_BITS))
 
     def forward(self, left: MoleculeBatch, right: MoleculeBatch) -> Tensor:
         """The kernel between molecules; put the fewer ones on the left.
@@ -67,20 +61,14 @@ class WeightedTanimoto(nn.Module):
 
 def slots(features: Tensor) -> Tensor:
     """Place of each packed feature [k] in the table of weights: [k], int64."""
-    return ((features * _GOLDEN) >> (64 - _TABLE_BITS)) & (N_SLOTS - 1)
+    return ((features * _GOLDEN) >> (64 - _TABLE_BITS)) & ((1 << _TABLE_BITS) - 1)
 
 
 def features_of(molecules: MoleculeBatch) -> tuple[Tensor, Tensor]:
-    """Features of the molecules [k], packed as `levels` does, and the molecule of each [k].
-
-    Found once for as long as somebody holds the molecules: the kernel and an Expectation ask.
-    """
-    if molecules.ecfp_ids not in _FOUND:
-        ids, counts, owners = counted(molecules)
-        features, places = levels(ids, counts)
-        _FOUND[molecules.ecfp_ids] = features, owners[places]
-    found: tuple[Tensor, Tensor] = _FOUND[molecules.ecfp_ids]
-    return found
+    """Features of the molecules [k], packed as `levels` does, and the molecule of each [k]."""
+    ids, counts, owners = counted(molecules)
+    features, places = levels(ids, counts)
+    return features, owners[places]
 
 
 def structural_kernel(learner: nn.Module) -> WeightedTanimoto | None:

@@ -15,7 +15,6 @@ from molmeta.learners.base import HeadLearner, Learner
 from molmeta.learners.deepkernel import DeepKernel
 from molmeta.learners.registry import LEARNERS
 from molmeta.training.calibration import CalibrationConfig
-from molmeta.training.expectation import ExpectationConfig
 from molmeta.training.feature_weights import FeatureWeightsConfig
 from molmeta.training.pretraining import PretrainingConfig
 from molmeta.typed_json import from_json
@@ -74,7 +73,6 @@ _TABLES: Final[dict[str, type[Any]]] = {
     "pretraining": PretrainingConfig,
     "feature_weights": FeatureWeightsConfig,
     "training": OuterLoopConfig,
-    "expectation": ExpectationConfig,
     "calibration": CalibrationConfig,
 }
 
@@ -89,7 +87,6 @@ class RunConfig:
     pretraining: PretrainingConfig = field(default_factory=PretrainingConfig)
     feature_weights: FeatureWeightsConfig = field(default_factory=FeatureWeightsConfig)
     training: OuterLoopConfig = field(default_factory=OuterLoopConfig)
-    expectation: ExpectationConfig = field(default_factory=ExpectationConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     seed: int = 0
 
@@ -107,10 +104,6 @@ class RunConfig:
         if self.feature_weights.steps and not issubclass(kind, DeepKernel):
             raise ConfigError(
                 f"A {kind.__name__} weighs no features: feature_weights.steps must be 0."
-            )
-        if self.expectation.penalty and not issubclass(kind, DeepKernel):
-            raise ConfigError(
-                f"A {kind.__name__} expects nothing of a structure: expectation.penalty must be 0."
             )
         if self.seed < 0:
             raise ConfigError(f"seed must not be below 0, and is {self.seed}.")

@@ -15,12 +15,10 @@ from molmeta.checkpoint import Checkpoint, Provenance, save_checkpoint
 from molmeta.evaluation.protocol import SUPPORT_SIZES, DrawResult, run_protocol, summarize
 from molmeta.evaluation.value_protocol import run_value_task
 from molmeta.learners.base import Learner
-from molmeta.learners.expectation import expectation_of
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.values import ValueLearner
 from molmeta.training.calibration import calibrate
 from molmeta.training.config import RunConfig
-from molmeta.training.expectation import fit_expectation
 from molmeta.training.set_aside import set_aside
 
 MODEL = "model.molmeta"
@@ -40,8 +38,8 @@ def publish(
     """Measure the learner on each fold of `valid` by the protocol and write `folder/model.molmeta`.
 
     What is not the encoder is fitted first: a compound memory of `store` for a learner that can use
-    one, what structures let expect, and, with `config.calibration`, the head on the assays that
-    are set aside. The folds of `valid` are measured on and no more.
+    one, and, with `config.calibration`, the head on the assays that are set aside. The folds of
+    `valid` are measured on and no more.
 
     Args:
         learner: with its final weights, as `train` returns it.
@@ -62,13 +60,8 @@ def publish(
     """
     if learner.uses_memory:
         learner.memory = CompoundMemory.of(store)
-    trained = store
     if config.calibration.steps:
-        trained, aside, places = set_aside(store, config.calibration.share, config.seed)
-    expectation = expectation_of(learner)
-    if expectation is not None and config.expectation.penalty:
-        fit_expectation(expectation, trained.to("cpu"), config.expectation)
-    if config.calibration.steps:
+        _, aside, places = set_aside(store, config.calibration.share, config.seed)
         calibrate(learner, aside, config.calibration, config.seed, places)
     metrics: dict[str, float] = {}
     for name, fold in valid.items():

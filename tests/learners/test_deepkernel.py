@@ -64,25 +64,6 @@ def test_a_weight_of_zero_leaves_its_kernel_out(batch: MoleculeBatch) -> None:
     assert not {"linear", "rbf"} & set(learner.settings)
 
 
-def test_what_structures_let_expect_is_the_prior_mean(batch: MoleculeBatch) -> None:
-    learner = DeepKernel(TINY, DeepKernelConfig()).eval()
-    with torch.no_grad():
-        learner.settings["unlike"][0] = -30.0
-        plain = learner.fit_head(_embedded(learner, batch, 0, 12), LABELS)
-        learner.expectation.grades.normal_(std=0.01)
-        support, query = _embedded(learner, batch, 0, 12), _embedded(learner, batch, 12, 40)
-        head = learner.fit_head(support, LABELS)
-        now = head.process.now
-        mean, _ = head.process.moments(query)
-        # The same process on what the prior mean leaves of the labels.
-        targets = 2 * LABELS.double() - 1 - now["expected"] * support.expected
-        average = targets.sum() / (12 + now["prior"])
-        kernel = learner.kernel(support, support, now) + now["noise"] * torch.eye(12)
-        pull = learner.kernel(support, query, now).T @ torch.linalg.solve(kernel, targets - average)
-        torch.testing.assert_close(mean, average + now["expected"] * query.expected + pull)
-        assert not torch.allclose(mean, plain.process.moments(query)[0])
-
-
 def test_a_molecule_unlike_the_support_is_less_active(batch: MoleculeBatch) -> None:
     learner = DeepKernel(TINY, DeepKernelConfig()).eval()
     support, query = _embedded(learner, batch, 0, 12), _embedded(learner, batch, 12, 40)
