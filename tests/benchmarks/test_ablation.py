@@ -20,7 +20,7 @@ from tests.tiny_model import tiny_checkpoint
 
 @pytest.fixture
 def fold(tmp_path: Path) -> Path:
-    """Two assays of ninety drugs: what has fluorine or a hydroxyl in a branch is active, or a ring."""
+    """Two assays of ninety drugs; fluorine or a hydroxyl in a branch makes active, or a ring."""
     marks = {"A": ("F", "O)"), "B": ("C1C",)}
     rows = [
         {"assay_id": name, "smiles": smiles, "label": int(any(mark in smiles for mark in some))}
