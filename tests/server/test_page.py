@@ -165,6 +165,27 @@ def test_from_drop_to_download(open_page: Any, size: tuple[int, int], tmp_path: 
     assert [row["rank"] for row in found] == ["1", "2", "3", "4"]
 
 
+def test_a_start_waits_for_tables_that_are_still_on_their_way(open_page: Any) -> None:
+    page = open_page()
+
+    def slowly(route: Any) -> None:
+        time.sleep(0.3)
+        route.continue_()
+
+    page.tab.route(re.compile("/api/(support|library)"), slowly)
+    page.drop("support", SUPPORT_CSV, "assay.csv")
+    page.drop("library", LIBRARY_CSV, "library.csv")
+    page.tab.click("#start")
+    page.sees("#count", "4 compounds")
+    page.sees("#progress-text", "Done.")
+    # Typed, and not yet sent: not the table of before is ranked.
+    page.tab.fill("#library-text", f"smiles\n{LIKE_ACTIVES}\n")
+    page.tab.click("#start")
+    page.sees("#count", re.compile("^1 compound$"))
+    page.sees("#progress-text", "Done.")
+    playwright.expect(page.tab.locator("#run-problem")).to_be_hidden()
+
+
 def test_a_keyboard_is_enough(open_page: Any) -> None:
     page = open_page()
     page.tab_to("#support-text")

@@ -17,6 +17,7 @@ export class Intake {
     this._summary = summary;
     this._content = null;
     this._name = "";
+    this._reading = null;
     this._rows = document.querySelector(`#${kind} .rows`);
     this._build(document.querySelector(`#${kind} .intake`), example);
   }
@@ -41,7 +42,7 @@ export class Intake {
     this._text.addEventListener("input", () => {
       this._file.value = "";
       clearTimeout(this._timer);
-      this._timer = setTimeout(() => this._take(this._text.value, ""), AFTER_TYPING);
+      this._timer = setTimeout(() => this._takeTyped(), AFTER_TYPING);
     });
     this._file.addEventListener("change", () => this._takeFile(this._file.files[0]));
     this._column.addEventListener("change", () => this.choose({ smiles_column: this._column.value }));
@@ -56,7 +57,7 @@ export class Intake {
       const file = event.dataTransfer.files[0];
       if (!file) {
         this._text.value = event.dataTransfer.getData("text");
-        this._take(this._text.value, "");
+        this._takeTyped();
         return;
       }
       this._file.files = event.dataTransfer.files;
@@ -64,8 +65,28 @@ export class Intake {
     });
   }
 
+  // Ends when all that was typed, chosen or dropped has been read.
+  async settled() {
+    if (this._timer) this._takeTyped();
+    for (let reading = null; reading !== this._reading;) {
+      reading = this._reading;
+      await reading;
+    }
+  }
+
+  _takeTyped() {
+    this._forgetTyping();
+    this._take(this._text.value, "");
+  }
+
+  _forgetTyping() {
+    clearTimeout(this._timer);
+    this._timer = null;
+  }
+
   _takeFile(file) {
     if (!file) return;
+    this._forgetTyping();
     this._text.value = "";
     this._take(file, file.name);
   }
@@ -80,7 +101,11 @@ export class Intake {
   }
 
   // Reads the table again, with what the user chose.
-  async choose(choices) {
+  choose(choices) {
+    this._reading = this._look(choices);
+  }
+
+  async _look(choices) {
     this._pending?.abort();
     this.choices = { ...this.choices, ...choices };
     const content = this._content;

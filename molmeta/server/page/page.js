@@ -58,6 +58,10 @@ choices.addEventListener("change", (event) => {
 });
 
 at("#start").addEventListener("click", async () => {
+  // What was given a moment ago may still be on its way to the server.
+  at("#start").disabled = true;
+  await Promise.all([support.settled(), library.settled()]);
+  at("#start").disabled = false;
   const missing = !support.read?.support ? support : !library.read ? library : null;
   if (missing) {
     say(at("#run-problem"), missing === support
