@@ -9,9 +9,12 @@ import torch
 from molmeta.assays.store import AssayStore
 from molmeta.checkpoint import load_checkpoint
 from molmeta.evaluation.protocol import run_protocol, summarize
-from molmeta.training.calibration import CalibrationConfig
-from molmeta.training.outer_loop import train
+from molmeta.training import publish as publish_module
+from molmeta.training.calibration import CalibrationConfig, calibrate
+from molmeta.training.outer_loop import STATE, train
 from molmeta.training.publish import publish
+from molmeta.training.set_aside import set_aside
+from molmeta.training.state import read_record
 from tests.training.tiny import tiny_config
 
 
@@ -59,16 +62,27 @@ def test_each_fold_is_measured_by_itself(learnable: AssayStore, tmp_path: Path) 
 
 
 def test_what_is_not_the_encoder_is_fitted_on_assays_that_it_was_not_trained_on(
-    learnable: AssayStore, tmp_path: Path
+    learnable: AssayStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def noting(learner, assays, config, seed, places):  # type: ignore[no-untyped-def]
+        fitted.append((assays, places))
+        return calibrate(learner, assays, config, seed, places)
+
+    fitted: list[tuple[AssayStore, tuple[int, ...]]] = []
+    monkeypatch.setattr(publish_module, "calibrate", noting)
     calibration = CalibrationConfig(steps=3, tasks_per_step=2, support_sizes=(8,), share=0.4)
     config = replace(tiny_config("deepkernel", steps=2), calibration=calibration)
     learner = train(config, learnable, None, tmp_path, torch.device("cpu"))
     trained = {name: p.detach().clone() for name, p in learner.named_parameters()}
+    split = set_aside(learnable, 0.4, config.seed)
+    assert read_record(tmp_path / STATE)["run"]["data"] == split.trained.sha256
     model = publish(
         learner, config, learnable, {"valid": learnable}, tmp_path,
         data_name="drugs", licence="none", support_sizes=(8,),
     )  # fmt: skip
+    ((assays, places),) = fitted
+    assert assays.tasks == split.aside.tasks
+    assert places == split.places
     published = load_checkpoint(model).learner
     assert published.memory is not None
     assert len(torch.unique(published.memory.assays)) == len(learnable)
