@@ -160,17 +160,25 @@ class CompoundMemory:
         return records.spread(records.matrix(records.values, assays))
 
     def weighted(
-        self, molecules: MoleculeBatch, assays: Tensor, weights: Tensor
+        self, molecules: MoleculeBatch, assays: Tensor, votes: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """What those of `assays` [k], ascending, that know a molecule say by their `weights` [k].
+        """What those of `assays` [k], ascending, that know a molecule say.
+
+        Args:
+            molecules: [n].
+            assays: to ask.
+            votes: [k], by which their grades count; below 0 for an assay that is upside down.
+            weights: [k], that they have at all.
 
         Returns:
-            Sum of weight times grade, and sum of weights: [n] each, on the CPU.
+            Sum of vote times grade, and sum of weights: [n] each, on the CPU.
         """
         records = self._records(molecules)
         entries, places = records.among(assays)
-        shares = torch.zeros_like(records.values).index_copy(0, entries, weights[places])
-        total = records.sums(shares * records.values)
+        nothing = torch.zeros_like(records.values)
+        cast = nothing.index_copy(0, entries, votes[places])
+        shares = nothing.index_copy(0, entries, weights[places])
+        total = records.sums(cast * records.values)
         return records.spread(total), records.spread(records.sums(shares))
 
     def kernel(self, left: MoleculeBatch, right: MoleculeBatch) -> Tensor:

@@ -81,7 +81,5 @@ class Resemblance:
         sharpness · agreement; 0 where none knows it, and near 0 where only unlike ones do.
         """
         weights, signed = self.shares
-        total, share = self.memory.weighted(query, self.assays, signed)
-        if self.upright is not None:
-            _, share = self.memory.weighted(query, self.assays, weights)
+        total, share = self.memory.weighted(query, self.assays, signed, weights)
         return self.strength * (total / (share + _SHRINKAGE)).to(query.device)
