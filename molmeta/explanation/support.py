@@ -14,13 +14,7 @@ from molmeta.assays.task import LabeledMolecules
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.similarity import tanimoto
 from molmeta.errors import SupportError
-from molmeta.learners.parts import (
-    AVERAGE,
-    METRIC,
-    RECORD,
-    RESEMBLANCE,
-    UNLIKENESS,
-)
+from molmeta.learners.parts import AVERAGE, METRIC, RECORD, RESEMBLANCE, UNLIKENESS
 from molmeta.target import TargetModel
 
 
