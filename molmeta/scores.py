@@ -18,13 +18,13 @@ DOMAIN_SIMILARITY: Final = 0.2
 """Below this Tanimoto similarity to every support compound, a score is marked `warn_domain`.
 
 With 16 support compounds on the FS-Mol meta-valid fold the mean squared error of the probability
-is .24 to .28 below 0.2, where a coin has .25, and falls from .21 to .16 above; see the table in
+is .22 to .25 below 0.2, where a coin has .25, and falls from .21 to .17 above; see the table in
 benchmarks/NOTES.md."""
 
 UNSURE: Final = (0.35, 0.65)
 """A probability between these is withheld on request. With 16 support compounds on the FS-Mol
-meta-valid fold, of the answers in each twentieth of this band .40 to .49 are wrong, and of those in
-the next .35; see benchmarks/NOTES.md for what abstaining gains."""
+meta-valid fold, of the answers in each twentieth of this band .41 to .49 are wrong, and of those in
+the next .34; see benchmarks/NOTES.md for what abstaining gains."""
 
 _FAR: Final = "domain: the nearest support compound has similarity {:.2f}"
 _UNSURE: Final = "abstained: a probability of {:.2f} is hardly better than a coin's"

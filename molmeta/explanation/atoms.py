@@ -17,8 +17,8 @@ from molmeta.target import TargetModel
 
 RADIUS: Final = 1
 """Bonds around an atom that are masked with it. With 1 the shares rank the side chains of real
-compounds as cutting them off does with a correlation of .63 to .68, with the atom alone .54 to .60;
-with 2 it is .67 to .69, but masking the highlighted atoms moves less (benchmarks/attribution.py).
+compounds as cutting them off does with a correlation of .66 to .71, with the atom alone .52 to .62;
+with 2 it is .69 to .71, but masking the highlighted atoms moves less (benchmarks/attribution.py).
 """
 
 _ATOMS_AT_ONCE: Final = 20_000

@@ -12,8 +12,8 @@ from molmeta.learners.parts import Joint
 
 OPTIMISM: Final = 0.3
 """Standard deviations that count in favour of a compound. Three rounds of eight bring hits of more
-kinds than the scores alone (4.8 for 4.4 on novel chemistry, 15.3 for 14.8 on FS-Mol meta-valid) and
-hardly fewer of them (17.8 for 18.0, and 21.0 for 20.8); see benchmarks/suggestion.py."""
+kinds than the scores alone (4.3 for 4.0 on novel chemistry, 14.8 for 14.4 on FS-Mol meta-valid) and
+hardly fewer of them (18.1 for 18.3, and 20.8 for 20.6); see benchmarks/suggestion.py."""
 
 MAX_SIMILARITY: Final = 0.9
 """Tanimoto similarity to an earlier pick above which a compound waits. With .7, on novel chemistry,
