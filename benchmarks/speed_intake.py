@@ -9,7 +9,7 @@ from rdkit import Chem, rdBase
 from benchmarks.speed_clock import Row, medians
 from molmeta.chem.features import featurize
 from molmeta.chem.intake import Molecule, read_smiles
-from molmeta.target import BATCH
+from molmeta.text_scoring import BATCH
 
 PARSER = "Chem.MolFromSmiles"
 PYG = "torch_geometric from_smiles"

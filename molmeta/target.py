@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from molmeta.assays.task import LabeledMolecules, MeasuredMolecules
 from molmeta.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.features import featurize
-from molmeta.chem.intake import Molecule, Rejection, Status, read_smiles
+from molmeta.chem.intake import Molecule
 from molmeta.chem.keys import KeySet
 from molmeta.chem.similarity import tanimoto
 from molmeta.errors import CheckpointError, ConfigError
@@ -44,13 +44,8 @@ from molmeta.learners.values import (
     in_fixed_order,
 )
 from molmeta.learners.weighted_tanimoto import structural_kernel
-from molmeta.scores import ScoredRow, Scores, after_intake, in_place, probability_reach
-
-BATCH: Final = 256
-"""Molecules a pass through the model; bounds the memory, and changes no score beyond 1e-5."""
-
-
-_NO_MEMORY: Final = "model: the GPU has no memory for this molecule, even alone"
+from molmeta.scores import ScoredRow, Scores, in_place, probability_reach
+from molmeta.text_scoring import TextScorer
 
 
 class TargetModel:
@@ -59,9 +54,6 @@ class TargetModel:
     From a support of classes it predicts classes, from one of values values. A support of actives
     alone teaches no difference: such a model withholds probabilities, and ranks by similarity.
     """
-
-    _batch = BATCH
-    """Halved when the memory of a GPU is exhausted."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Adapt the checkpoint's learner to the checkpoint's support.
@@ -78,6 +70,7 @@ class TargetModel:
             )
         self.checkpoint = checkpoint
         self.support = checkpoint.support
+        self._texts = TextScorer()
         self._predictor: Predictor | None = None
         self._value_predictor: ValuePredictor | None = None
         learner = checkpoint.learner
@@ -186,53 +179,11 @@ class TargetModel:
         Args:
             texts: anything that `read_smiles` takes: SMILES or RDKit molecules.
         """
-        rows = []
-        # Read as many as are scored together: thousands of molecules do not fit the cache.
-        for start in range(0, len(texts), BATCH):
-            rows += self._score_texts(texts[start : start + BATCH])
-        return rows
-
-    def _score_texts(self, texts: Sequence[object]) -> list[ScoredRow]:
-        """A row a text; equal molecules are computed once."""
-        verdicts = _read_each_once(texts)
-        read = {
-            id(verdict): (text if isinstance(text, str) else verdict.smiles, verdict)
-            for text, verdict in zip(texts, verdicts, strict=True)
-            if isinstance(verdict, Molecule)
-        }
-        answers = dict(zip(read, self._score_molecules(list(read.values())), strict=True))
-        return [
-            after_intake(answers[id(verdict)], verdict.status, verdict.reason)
-            if isinstance(verdict, Molecule)
-            else ScoredRow(verdict.status, verdict.reason)
-            for verdict in verdicts
-        ]
+        return self._texts.score(texts, self._score_batch)
 
     def score_rows(self, rows: Sequence[Row]) -> list[ScoredRow]:
         """One row for each of a table, in order; what the file itself damaged is not looked at."""
         return in_place(rows, self.score([row.smiles for row in rows if row.problem is None]))
-
-    def _score_molecules(self, molecules: Sequence[tuple[str, Molecule]]) -> Iterator[ScoredRow]:
-        """A row a text and its molecule, by as many at a time as the memory of the GPU holds."""
-        start = 0
-        while start < len(molecules):
-            batch = molecules[start : start + self._batch]
-            rows: list[ScoredRow] | None = None
-            try:
-                rows = self._score_batch(batch)
-            except torch.OutOfMemoryError:
-                pass  # what it holds on to is free after this line only
-            except torch.AcceleratorError as error:
-                raise ConfigError(
-                    f"The GPU has failed ({str(error).partition(chr(10))[0]}): give the same "
-                    "command again, or compute with --device cpu."
-                ) from error
-            if rows is None and len(batch) > 1:
-                torch.cuda.empty_cache()
-                self._batch = len(batch) // 2
-                continue
-            yield from rows or [ScoredRow(Status.MODEL_ERROR, _NO_MEMORY, text=batch[0][0])]
-            start += len(batch)
 
     @torch.inference_mode()
     def _score_batch(self, molecules: Sequence[tuple[str, Molecule]]) -> list[ScoredRow]:
@@ -349,17 +300,3 @@ def _of_values(learner: Learner) -> ValueLearner:
         f"A {type(learner).__name__} predicts classes and no values: use a model of another method "
         f"({able}), or turn the values into classes with a threshold."
     )
-
-
-def _read_each_once(texts: Sequence[object]) -> list[Molecule | Rejection]:
-    """The verdict on each text; a text that occurs again is not parsed again."""
-    known: dict[str, Molecule | Rejection] = {}
-    verdicts = []
-    for text in texts:
-        if not isinstance(text, str):
-            verdicts.append(read_smiles(text))
-            continue
-        if text not in known:
-            known[text] = read_smiles(text)
-        verdicts.append(known[text])
-    return verdicts

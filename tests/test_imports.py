@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[1]
 # From left to right; a room imports itself and what stands before it.
 ORDER = (
     *("errors", "device", "forkserver", "typed_json", "whole_file", "sealed_file", "chem"),
-    *("assays", "encoders", "learners", "checkpoint", "scores", "target", "explanation"),
-    *("suggestion", "evaluation", "ranked_table", "predictor", "embedding", "deepchem_models"),
-    *("screening", "index", "report", "server", "training", "molmeta_cli"),
+    *("assays", "encoders", "learners", "checkpoint", "scores", "text_scoring", "target"),
+    *("explanation", "suggestion", "evaluation", "ranked_table", "predictor", "embedding"),
+    *("deepchem_models", "screening", "index", "report", "server", "training", "molmeta_cli"),
 )
 # What predicting may do without: each costs import time, memory, or both.
 NOT_FOR_PREDICTION = ("torch_geometric", "optuna", "deepchem", "sklearn", "scipy", "pandas")

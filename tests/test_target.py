@@ -70,71 +70,17 @@ def test_the_answers_are_those_of_the_learner_itself(target: TargetModel) -> Non
     assert row.probability == pytest.approx(float(expected.probability), abs=1e-6)
 
 
-def test_a_batch_of_rejected_molecules_alone_is_answered(target: TargetModel) -> None:
-    assert [row.status for row in target.score(["", ""])] == [Status.EMPTY, Status.EMPTY]
-    assert target.score([]) == []
-
-
 def test_scores_do_not_depend_on_the_batch_size(
     target: TargetModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = list(MOLECULES)
     together = logits(target, texts)
-    monkeypatch.setattr(target, "_batch", 1)
+    monkeypatch.setattr(target._texts, "_most", 1)
     alone = logits(target, texts)
-    monkeypatch.setattr(target, "_batch", 7)  # leaves a last batch of another size
+    monkeypatch.setattr(target._texts, "_most", 7)  # leaves a last batch of another size
     by_seven = logits(target, texts)
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
     torch.testing.assert_close(together, by_seven, atol=1e-5, rtol=0)
-
-
-class _SmallMemory:
-    """A predictor on a GPU that holds so many molecules."""
-
-    def __init__(self, target: TargetModel, room: int) -> None:
-        assert target._predictor is not None
-        self.predictor, self.room = target._predictor, room
-        self.sizes: list[int] = []
-
-    def __call__(self, molecules: MoleculeBatch) -> Prediction:
-        self.sizes.append(len(molecules))
-        if len(molecules) > self.room:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-        return self.predictor(molecules)
-
-
-def test_a_full_gpu_halves_the_batch_and_loses_no_row() -> None:
-    target = adapt_target(tiny_checkpoint(), support_set())
-    texts = list(MOLECULES[:100])
-    expected = logits(target, texts)
-    small = target._predictor = _SmallMemory(target, room=30)
-    torch.testing.assert_close(logits(target, texts), expected, atol=1e-5, rtol=0)
-    n = len({row.smiles for row in target.score(texts)})
-    assert small.sizes[:4] == [n, n // 2, n // 4, n // 4]
-    # It is not tried again and again: what was once too much stays so.
-    assert max(small.sizes[3:]) <= 30
-
-
-def test_a_molecule_too_large_for_the_gpu_fails_alone() -> None:
-    target = adapt_target(tiny_checkpoint(), support_set())
-    target._predictor = _SmallMemory(target, room=0)
-    rows = target.score([LIKE_ACTIVES, "", LIKE_INACTIVES])
-    assert [row.status for row in rows] == [
-        Status.MODEL_ERROR,
-        Status.EMPTY,
-        Status.MODEL_ERROR,
-    ]
-    assert "no memory for this molecule" in rows[0].reason
-
-
-def test_a_gpu_that_fails_ends_in_a_sentence() -> None:
-    def lost(molecules: MoleculeBatch) -> Prediction:
-        raise torch.AcceleratorError("CUDA error: unspecified launch failure\nCompile with ...")
-
-    target = adapt_target(tiny_checkpoint(), support_set())
-    target._predictor = lost
-    with pytest.raises(ConfigError, match=r"GPU has failed \(CUDA error: unspecified .*failure\)"):
-        target.score([LIKE_ACTIVES])
 
 
 def test_scores_do_not_depend_on_the_number_of_threads(target: TargetModel) -> None:
