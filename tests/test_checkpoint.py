@@ -135,7 +135,7 @@ def test_a_learner_that_has_seen_nothing_is_kept(tmp_path):
 
 
 def test_settings_are_kept(tmp_path):
-    config = LEARNERS["protonet"].Config(distance="euclidean", ridge=0.5)
+    config = LEARNERS["protonet"].Config(ridge=0.5)
     learner = LEARNERS["protonet"](TINY, config, "torch")
     save_checkpoint(tmp_path / "a", checkpoint_of(learner=learner))
     loaded = load_checkpoint(tmp_path / "a").learner
@@ -248,7 +248,9 @@ def add(name, tensor):
         pytest.param(configure("encoder_config", depth=1), "no entry 'depth'", id="D10-encoder"),
         pytest.param(configure("learner_config", ridge="x"), "ridge cannot be", id="D10-setting"),
         pytest.param(configure("learner_config", ridge=-1.0), "above 0", id="D10-range"),
-        pytest.param(configure("learner_config", distance="cosine"), "'cosine'", id="D10-choice"),
+        pytest.param(
+            put(learner="anil", learner_config={"head_init": "best"}), "'best'", id="D10-choice"
+        ),
         pytest.param(put(features_version=1), "features of version 1.*version 3", id="D11"),
         pytest.param(
             put(support_smiles=["C"]), "names 1 support compounds", id="D10-support-of-none"
@@ -268,7 +270,7 @@ def add(name, tensor):
             add("learner.log_temperature", torch.ones(1)), "shape", id="D10-weight-of-another-shape"
         ),
         pytest.param(
-            add("learner.log_temperature", torch.tensor(1)),
+            add("learner.log_temperature", torch.tensor([1, 1])),
             "int64",
             id="D10-weight-of-another-type",
         ),

@@ -14,7 +14,7 @@ from molmeta.assays.task import LabeledMolecules
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.similarity import tanimoto
 from molmeta.errors import SupportError
-from molmeta.learners.parts import AVERAGE, METRIC, RECORD, RESEMBLANCE, UNLIKENESS
+from molmeta.learners.parts import AVERAGE, RECORD, RESEMBLANCE, UNLIKENESS
 from molmeta.target import TargetModel
 
 
@@ -34,7 +34,6 @@ MEANING: Final = {
     RECORD: "what public assays said of this very compound",
     UNLIKENESS: "how far it is from all of your compounds",
     RESEMBLANCE: "what those of them said that agree with yours",
-    METRIC: "one class is spread more widely than the other",
 }
 """Name of a part that no single support compound brings -> what it is, in 48 characters at most."""
 

@@ -13,7 +13,7 @@ from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Head, HeadLearner, Prediction
-from molmeta.learners.protonet import class_log_odds
+from molmeta.learners.prototypes import class_log_odds
 from molmeta.learners.setting import Setting
 
 _UNKNOWN = 2

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.learners.base import Prediction
-from molmeta.learners.protonet import class_log_odds, prototypes
+from molmeta.learners.prototypes import RIDGE, ClassMetric, class_log_odds, prototypes
 from molmeta.learners.setting import Setting
 
 HeadInit = Literal["prototype", "learned"]
@@ -21,12 +21,13 @@ _START_RADIUS = 2.0
 class LinearHead(nn.Module):
     """One logit from an embedding u at length r: r·u·w + b.
 
-    From prototypes it starts at w = 2(μ₁ - μ₀), b = |μ₀|² - |μ₁|² (Proto-MAML, Triantafillou et
-    al. 2020, sec. 3.1, as the difference of the two classes' logits). Departures: embeddings are
-    brought to one learned length r, because their raw squared length, which grows with `dim` and
-    in training, would scale the first logits and every step on the head; and the log odds of the
-    class counts are added to b, as in ProtoNet. With those, the residuals of both classes weigh
-    about the same in the first gradient, so that the loss needs no class weights.
+    From prototypes it starts at w = 2P(μ₁ - μ₀), b = -w·(μ₀ + μ₁)/2 (Proto-MAML, Triantafillou et
+    al. 2020, sec. 3.1, as the difference of the two classes' logits). Departures: P is not Euclid's
+    metric but the `ClassMetric`, as in ProtoNet; embeddings are brought to one learned length r,
+    because their raw squared length, which grows with `dim` and in training, would scale the first
+    logits and every step on the head; and the log odds of the class counts are added to b, as in
+    ProtoNet. With those, the residuals of both classes weigh about the same in the first gradient,
+    so that the loss needs no class weights.
     """
 
     PARAMETERS = ("head.weight", "head.bias")
@@ -45,14 +46,15 @@ class LinearHead(nn.Module):
 
     def start(self, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Weight [dim] and bias [] before the first step, for a support of both classes."""
-        prior = class_log_odds(labels)
         if self.init == "learned":
-            weight, bias = self.weight, self.bias
+            start: tuple[Tensor, Tensor] = self.weight, self.bias
         else:
-            inactive, active = prototypes(features, labels)
-            weight = 2 * (active - inactive)
-            bias = inactive.square().sum() - active.square().sum()
-        return dict(zip(self.PARAMETERS, (weight, bias + prior), strict=True))
+            means = prototypes(features, labels)
+            metric = ClassMetric.of(features, labels, RIDGE)
+            slope = 2 * metric(means.diff(dim=0))[0]
+            start = slope, -slope @ means.mean(0)
+        weight, bias = start
+        return dict(zip(self.PARAMETERS, (weight, bias + class_log_odds(labels)), strict=True))
 
     def forward(self, parameters: Mapping[str, Tensor], features: Tensor) -> Tensor:
         """Logits [..., n] under weights [..., dim] and biases [...]: of one head or of several."""

@@ -20,8 +20,6 @@ UNLIKENESS: Final = "unlike the support"
 """Base: that it is farther from the support than the support's compounds from one another."""
 RESEMBLANCE: Final = "assays like this one"
 """Base: what the public assays that agree with the support said of the molecule itself."""
-METRIC: Final = "spread of the classes"
-"""Base: that one class is spread more widely than the other."""
 
 LEARNED: Final = "learned similarity"
 """Support: by the embeddings that meta-training made."""

@@ -17,7 +17,7 @@ from molmeta.errors import ConfigError, SupportError
 from molmeta.learners.base import Learner
 from molmeta.learners.linear_head import LinearHead
 from molmeta.learners.maml import ANIL, MAML, ANILConfig, MAMLConfig
-from molmeta.learners.protonet import prototypes
+from molmeta.learners.prototypes import RIDGE, ClassMetric, prototypes
 
 ENCODER = EncoderConfig(
     graph_layers=2, graph_width=8, ecfp_bits=64, hidden=16, dim=8, dropout=0.0, view_dropout=0.0
@@ -53,7 +53,7 @@ def episodes(drugs: MoleculeBatch) -> EpisodeBatch:
 def make_maml(encoder: EncoderConfig = ENCODER, **settings: object) -> MAML:
     torch.manual_seed(0)
     # Long steps, so that what they do shows.
-    return MAML(encoder, MAMLConfig(**{"encoder_lr": 0.1, "head_lr": 0.5, **settings}))
+    return MAML(encoder, MAMLConfig(**{"encoder_lr": 0.03, "head_lr": 0.5, **settings}))
 
 
 def make_anil(encoder: EncoderConfig = ENCODER, **settings: object) -> ANIL:
@@ -270,7 +270,9 @@ def test_prototype_head_ranks_by_distance_to_the_prototypes_before_any_step() ->
     inactive, active = prototypes(features, labels.float())
     # The embeddings at the head's first length, 2.
     others = 2 * query / query.norm(dim=1, keepdim=True)
-    expected = (others - inactive).square().sum(1) - (others - active).square().sum(1)
+    metric = ClassMetric.of(features, labels.float(), RIDGE)
+    near, far = others - active, others - inactive
+    expected = (far * metric(far)).sum(1) - (near * metric(near)).sum(1)
     # Four actives and eight inactives, with one of each added.
     torch.testing.assert_close(logits, expected + math.log(5 / 9))
 

@@ -9,16 +9,15 @@ from molmeta.assays.store import AssayStore
 from molmeta.assays.task import LabeledMolecules, MeasuredMolecules
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.config import EncoderConfig
-from molmeta.learners.base import HeadLearner, HeadPredictor, Learner, fixed_order
+from molmeta.learners.base import HeadLearner, HeadPredictor, fixed_order
 from molmeta.learners.deepkernel import DeepKernel
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.parts import FINGERPRINT, LEARNED, SHARED, Parts, joint_of, parts_of
-from molmeta.learners.protonet import ProtoNet, ProtoNetConfig
 from molmeta.learners.registry import LEARNERS
 from molmeta.learners.values import ValueHeadLearner
 
 ENCODER = EncoderConfig(graph_layers=1, graph_width=8, ecfp_bits=64, hidden=16, dim=8, dropout=0.0)
-EXACT = ("adkf", "deepkernel", "protonet", "mahalanobis")
+EXACT = ("adkf", "deepkernel", "protonet")
 
 
 @pytest.fixture(autouse=True)
@@ -29,11 +28,7 @@ def _without_gradients() -> Iterator[None]:
 
 def build(name: str, store: AssayStore, memory: bool = True) -> HeadLearner:
     torch.manual_seed(0)
-    learner: Learner
-    if name == "mahalanobis":
-        learner = ProtoNet(ENCODER, ProtoNetConfig(distance="mahalanobis"))
-    else:
-        learner = LEARNERS[name](ENCODER, LEARNERS[name].Config())
+    learner = LEARNERS[name](ENCODER, LEARNERS[name].Config())
     if learner.uses_memory and memory:
         learner.memory = CompoundMemory.of(store)
     assert isinstance(learner, HeadLearner)

@@ -94,16 +94,16 @@ def test_the_result_is_the_best_trial_and_never_worse_than_before(
 
 
 def test_a_bad_setting_is_left_for_a_better_one(run, monkeypatch: pytest.MonkeyPatch):
-    # Only the ridge matters here, and it is the better the nearer it is to 0.01.
+    # Only the ridge matters here, and it is the better the nearer it is to 30.
     def scores(learner, store, config):
         for place in range(len(store)):
-            yield 0.01 * place - abs(np.log10(learner.config.ridge / 0.01))
+            yield 0.01 * place - abs(np.log10(learner.config.ridge / 30))
 
     monkeypatch.setattr(tuning, "_task_scores", scores)
-    learner = fresh(ridge=20.0)
+    learner = fresh(ridge=700.0)
     tuned = run(learner, replace(SMALL, trials=40))
-    assert tuned.before["ridge"] == 20.0
-    assert 0.003 < tuned.settings["ridge"] < 0.03
+    assert tuned.before["ridge"] == 700.0
+    assert 10 < tuned.settings["ridge"] < 90
     assert learner.config.ridge == tuned.settings["ridge"]
 
 
@@ -227,7 +227,7 @@ def test_a_data_base_gives_the_same_as_a_journal(run, tmp_path: Path):
         {"config": replace(SMALL, runs=3)},
         {"config": replace(SMALL, support_sizes=(8,))},
         {"config": replace(SMALL, seed=1)},
-        {"learner": fresh(ridge=1000.0)},
+        {"learner": fresh(ridge=5000.0)},
     ],
 )
 def test_a_study_about_something_else_is_refused(other: dict[str, Any], run):
@@ -249,9 +249,9 @@ def test_two_studies_share_a_storage_without_mixing(run):
 
 
 def test_a_present_setting_outside_the_usual_range_is_tried_too(run, trials):
-    tuned = run(fresh(ridge=1000.0), replace(SMALL, trials=1))
-    assert tuned.before["ridge"] == tuned.settings["ridge"] == 1000.0
-    assert trials()[0].params["ridge"] == 1000.0
+    tuned = run(fresh(ridge=5000.0), replace(SMALL, trials=1))
+    assert tuned.before["ridge"] == tuned.settings["ridge"] == 5000.0
+    assert trials()[0].params["ridge"] == 5000.0
 
 
 def test_a_setting_that_gives_scores_that_are_no_numbers_is_given_up(
