@@ -35,7 +35,7 @@ from molmeta.learners.parts import FINGERPRINT, LEARNED, SHARED
 from molmeta.learners.setting import Setting
 from molmeta.learners.space import Float, Range
 from molmeta.learners.tobit import posterior
-from molmeta.learners.values import Standard
+from molmeta.learners.value_scale import ValueScale
 
 _NAMES = ("length", "noise", "learned", "tanimoto", "memory", "memory_mean")
 # The mean label of an empty support would be 0: one imagined compound of each class.
@@ -106,8 +106,8 @@ class ADKF(KernelLearner[Fitted]):
       and their cross-entropy is the density's logarithm over the two labels that there are,
       molecule by molecule, where the paper takes the joint density of the whole query.
 
-    Of values, brought to mean 0 and deviation 1 over the support, the same with θ of their own:
-    the measured ones set φ, and bounds then enter by what they exclude (see `tobit`).
+    Of values, on the `ValueScale` of the support, the same with θ of their own: the measured ones
+    set φ, and bounds then enter by what they exclude (see `tobit`).
     """
 
     Config = ADKFConfig
@@ -169,10 +169,10 @@ class ADKF(KernelLearner[Fitted]):
 
     def fit_value_head(self, support: Embedded, values: Tensor, relations: Tensor) -> ValuesHead:
         """The posterior given values [n_support] that differ, and their relations to the truth."""
-        standard = Standard.of(values)
-        shrunk = standard.shrink(values)
+        scale = ValueScale.of(values)
+        shrunk = scale.shrink(values)
         process = self._process(support, shrunk, relations, self.value_settings)
-        return ValuesHead(process, standard, torch.ones_like(process.noise))
+        return ValuesHead(process, scale, torch.ones_like(process.noise))
 
     def _process(
         self, support: Embedded, targets: Tensor, relations: Tensor, settings: nn.ParameterDict

@@ -26,7 +26,7 @@ from molmeta.learners.resemblance import Resemblance
 from molmeta.learners.situation import Settings, settings_in, situation, situational
 from molmeta.learners.tobit import posterior
 from molmeta.learners.unlikeness import Unlikeness
-from molmeta.learners.values import Standard
+from molmeta.learners.value_scale import ValueScale
 from molmeta.learners.weighted_tanimoto import WeightedTanimoto
 
 _REACH = 8.0
@@ -86,12 +86,12 @@ class DeepKernel(KernelLearner[Settings]):
     how much of it is known; and the loss is the cross-entropy of s·f/√(1 + c·var f), the probit's
     shape (eq. 3.82), which makes the output a calibrated log odds without a calibration set.
 
-    Of values, brought to mean 0 and deviation 1 over the support, the same with settings of their
-    own; to k are added a constant, for what a few values leave open about the assay's level, and
-    w4·exp(-d/128), d the `composition_distance`, in which solubility and its like are smooth and
-    potency is not, so that classes do not gain by it. What is active is wanted, and of a value
-    nobody knows which end is: nothing is taken for unlikeness. Bounds enter by what they exclude
-    (see `tobit`). Noise, w4 and the size of all variances are the assay's own (see `AssayFit`).
+    Of values, on the `ValueScale` of the support, the same with settings of their own; to k are
+    added a constant, for what a few values leave open about the assay's level, and w4·exp(-d/128),
+    d the `composition_distance`, in which solubility and its like are smooth and potency is not, so
+    that classes do not gain by it. What is active is wanted, and of a value nobody knows which end
+    is: nothing is taken for unlikeness. Bounds enter by what they exclude (see `tobit`). Noise, w4
+    and the size of all variances are the assay's own (see `AssayFit`).
     """
 
     Config = DeepKernelConfig
@@ -187,8 +187,8 @@ class DeepKernel(KernelLearner[Settings]):
         """The posterior given values [n_support] that differ, and their relations to the truth."""
         support = support.tabulated()
         now = self.settings_for(support, self.value_settings)
-        standard = Standard.of(values)
-        shrunk = standard.shrink(values)
+        scale = ValueScale.of(values)
+        shrunk = scale.shrink(values)
         alike = self.resemblance(support.molecules, shrunk, now)
         if alike is not None:
             now = {**now, "memory_mean": now["memory_mean"] * alike.direction}
@@ -210,7 +210,7 @@ class DeepKernel(KernelLearner[Settings]):
         fitted = posterior(kernel, targets, relations, noise)
         average = torch.zeros_like(level)
         process = Process(self, support, now, fitted, noise, average, level, alike, unlike=None)
-        return ValuesHead(process, standard, now["width"])
+        return ValuesHead(process, scale, now["width"])
 
 
 @dataclass(frozen=True, slots=True)

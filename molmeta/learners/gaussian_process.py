@@ -16,7 +16,8 @@ from molmeta.learners.parts import AVERAGE, RECORD, RESEMBLANCE, UNLIKENESS, Joi
 from molmeta.learners.resemblance import Resemblance
 from molmeta.learners.tobit import Posterior
 from molmeta.learners.unlikeness import Unlikeness
-from molmeta.learners.values import Standard, ValueHeadLearner, ValuePrediction
+from molmeta.learners.value_scale import ValueScale
+from molmeta.learners.values import ValueHeadLearner, ValuePrediction
 
 Now = TypeVar("Now")
 """What sets the kernels of one support."""
@@ -153,27 +154,23 @@ class ClassHead(ABC):
 
 @dataclass(frozen=True, slots=True)
 class ValuesHead:
-    """What a process on standardised values says of values."""
+    """What a process on a `ValueScale` says of values."""
 
     process: Process
-    standard: Standard
+    scale: ValueScale
     width: Tensor
     """[], factor on every variance: what smooths the mean best is not what covers best."""
 
     def __call__(self, query: Embedded) -> ValuePrediction:
         """The value expected of each molecule, and the deviation of a measurement."""
         mean, variance = self.process.moments(query)
-        return self.standard.restored(mean, self.width * (variance + self.process.noise))
+        return self.scale.restored(mean, self.width * (variance + self.process.noise))
 
     def parts(self, query: Embedded) -> Parts:
         """What adds up to the value."""
-        parts = self.process.parts(query).scaled(self.standard.deviation)
-        return Parts(
-            {**parts.base, AVERAGE: self.standard.mean + parts.base[AVERAGE]}, parts.support
-        )
+        return self.scale.parts(self.process.parts(query))
 
     def joint(self, query: Embedded) -> Joint:
-        """The belief about all molecules at once, in the unit of the support."""
-        joint, variance = self.process.joint(query), self.width * self.standard.deviation.square()
-        mean = self.standard.mean + self.standard.deviation * joint.mean
-        return Joint(mean, variance * joint.covariance, variance * joint.noise)
+        """The belief about all molecules at once, on the `ValueScale` of the support."""
+        joint = self.process.joint(query)
+        return Joint(joint.mean, self.width * joint.covariance, self.width * joint.noise)

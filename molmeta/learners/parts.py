@@ -59,7 +59,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """Gaussian belief about several molecules at once, on the scale of the labels or values.
+    """Gaussian belief about several molecules at once, on the process's own scale.
 
     Labels are -1 and 1, so that a mean of 0 is a molecule as likely active as not.
     """

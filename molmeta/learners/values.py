@@ -123,11 +123,7 @@ class Standard:
 
     @classmethod
     def of(cls, values: Tensor) -> Standard:
-        """The scale of `values` [n_support], bounds included: they are near the values they bound.
-
-        Raises:
-            SupportError: they do not differ.
-        """
+        """The scale of `values` [n_support] that differ, bounds included, which are near others."""
         doubles = values.double()
         return cls(doubles.mean(), doubles.std())
 

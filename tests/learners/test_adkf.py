@@ -14,6 +14,7 @@ from molmeta.learners.adkf import ADKF, ADKFConfig, Fitted
 from molmeta.learners.base import Embedded
 from molmeta.learners.marginal_likelihood import Evidence, fitted
 from molmeta.learners.memory import CompoundMemory
+from molmeta.learners.value_scale import ValueScale
 
 TINY = EncoderConfig(graph_layers=1, graph_width=8, ecfp_bits=64, hidden=16, dim=8)
 
@@ -129,12 +130,12 @@ def test_values_have_scikit_learns_posterior_and_bounds_move_it(batch: MoleculeB
     length, noise, learned, _ = head.process.now.hyperparameters.exp().tolist()
     kernel = ConstantKernel(learned) * Matern(length, nu=2.5)
     process = GaussianProcessRegressor(kernel, alpha=noise + 1e-4, optimizer=None)
-    mean, deviation = values.mean().item(), values.std().item()
-    process.fit(support.vectors.numpy(), ((values - mean) / deviation).numpy())
+    scale = ValueScale.of(values)
+    process.fit(support.vectors.numpy(), scale.shrink(values).numpy())
     expected, spread = process.predict(query.vectors.numpy(), return_std=True)
-    np.testing.assert_allclose(prediction.mean, mean + deviation * expected, atol=1e-4)
-    total = deviation * np.sqrt(spread**2 + noise + 1e-4)
-    np.testing.assert_allclose(prediction.deviation, total, atol=1e-4)
+    restored = scale.restored(*map(torch.from_numpy, (expected, spread**2 + noise + 1e-4)))
+    np.testing.assert_allclose(prediction.mean, restored.mean, atol=1e-4)
+    np.testing.assert_allclose(prediction.deviation, restored.deviation, atol=1e-4)
 
     # The last is higher than its figure says: so is what is like it.
     bounded = measured.clone()

@@ -13,6 +13,7 @@ from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
 from molmeta.learners.deepkernel import DeepKernel, DeepKernelConfig
+from molmeta.learners.value_scale import ValueScale
 
 TINY = EncoderConfig(graph_width=8, graph_layers=1, hidden=16, dim=8)
 LABELS = torch.tensor([1.0, 0.0] * 6)
@@ -112,13 +113,13 @@ def test_the_posterior_of_values_equals_scikit_learns(batch: MoleculeBatch) -> N
     kernel = ConstantKernel(0.5) * DotProduct(1e-9) + ConstantKernel(0.7) * RBF(0.7)
     kernel = ConstantKernel(scale) * (kernel + ConstantKernel(level))
     process = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None)
-    mean, deviation = values.mean().item(), values.std().item()
-    process.fit(support.vectors.numpy(), ((values - mean) / deviation).numpy())
+    unit = ValueScale.of(values)
+    process.fit(support.vectors.numpy(), unit.shrink(values).numpy())
     expected, spread = process.predict(query.vectors.numpy(), return_std=True)
-    np.testing.assert_allclose(prediction.mean, mean + deviation * expected, atol=1e-5)
-    measured = deviation * np.sqrt(spread**2 + noise)
-    np.testing.assert_allclose(prediction.deviation, measured, atol=1e-5)
-    np.testing.assert_allclose(wider.deviation, width**0.5 * measured, atol=1e-5)
+    restored = unit.restored(*map(torch.from_numpy, (expected, spread**2 + noise)))
+    np.testing.assert_allclose(prediction.mean, restored.mean, atol=1e-5)
+    np.testing.assert_allclose(prediction.deviation, restored.deviation, atol=1e-5)
+    np.testing.assert_allclose(wider.deviation, width**0.5 * restored.deviation, atol=1e-5)
     assert torch.equal(wider.mean, prediction.mean)
 
 

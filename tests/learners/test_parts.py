@@ -14,6 +14,7 @@ from molmeta.learners.deepkernel import DeepKernel
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.parts import FINGERPRINT, LEARNED, SHARED, Parts, joint_of, parts_of
 from molmeta.learners.registry import LEARNERS
+from molmeta.learners.value_scale import ValueScale
 from molmeta.learners.values import ValueHeadLearner
 
 ENCODER = EncoderConfig(graph_layers=1, graph_width=8, ecfp_bits=64, hidden=16, dim=8, dropout=0.0)
@@ -156,6 +157,7 @@ def test_the_joint_belief_of_values_has_the_predicted_mean_and_deviation(
     predictor, query = learner.adapt_values(support), drugs.gather(torch.arange(30, 50))
     joint, prediction = joint_of(predictor, query), predictor(query)
     assert joint is not None
-    torch.testing.assert_close(joint.mean.float(), prediction.mean)
-    deviation = (joint.covariance.diagonal() + joint.noise).sqrt().float()
-    torch.testing.assert_close(deviation, prediction.deviation)
+    variance = joint.covariance.diagonal() + joint.noise
+    restored = ValueScale.of(values).restored(joint.mean, variance)
+    torch.testing.assert_close(restored.mean, prediction.mean)
+    torch.testing.assert_close(restored.deviation, prediction.deviation)
