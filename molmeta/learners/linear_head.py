@@ -16,18 +16,21 @@ from molmeta.learners.setting import Setting
 HeadInit = Literal["prototype", "learned"]
 
 _START_RADIUS = 2.0
+_REFERENCE_SIZE, _GROWTH = 32, 0.8
+"""Of the first logits with the support, as ProtoNet has learned it (its b, rounded)."""
 
 
 class LinearHead(nn.Module):
     """One logit from an embedding u at length r: r·u·w + b.
 
     From prototypes it starts at w = 2P(μ₁ - μ₀), b = -w·(μ₀ + μ₁)/2 (Proto-MAML, Triantafillou et
-    al. 2020, sec. 3.1, as the difference of the two classes' logits). Departures: P is not Euclid's
-    metric but the `ClassMetric`, as in ProtoNet; embeddings are brought to one learned length r,
-    because their raw squared length, which grows with `dim` and in training, would scale the first
-    logits and every step on the head; and the log odds of the class counts are added to b, as in
-    ProtoNet. With those, the residuals of both classes weigh about the same in the first gradient,
-    so that the loss needs no class weights.
+    al. 2020, sec. 3.1, as the difference of the two classes' logits). Departures, the first and the
+    last as in ProtoNet: P is not Euclid's metric but the `ClassMetric`; embeddings are brought to
+    one learned length r, because their raw squared length, which grows with `dim` and in training,
+    would scale the first logits and every step on the head; w is (n_support / 32)^0.8 times that,
+    because the more compounds, the surer the prototypes and the metric; and the log odds of the
+    class counts are added to b. With those, the residuals of both classes weigh about the same
+    in the first gradient, so that the loss needs no class weights.
     """
 
     PARAMETERS = ("head.weight", "head.bias")
@@ -51,7 +54,8 @@ class LinearHead(nn.Module):
         else:
             means = prototypes(features, labels)
             metric = ClassMetric.of(features, labels, RIDGE)
-            slope = 2 * metric(means.diff(dim=0))[0]
+            scale = (len(labels) / _REFERENCE_SIZE) ** _GROWTH
+            slope = 2 * scale * metric(means.diff(dim=0))[0]
             start = slope, -slope @ means.mean(0)
         weight, bias = start
         return dict(zip(self.PARAMETERS, (weight, bias + class_log_odds(labels)), strict=True))

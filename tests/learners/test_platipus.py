@@ -157,7 +157,7 @@ def test_a_wider_prior_spreads_the_predictions(
 def test_a_logit_far_out_is_finite() -> None:
     learner = make_platipus(head_lr=1.0, deviation=1e-6).float()
     with torch.no_grad():
-        learner.head.log_radius.fill_(3.0)
+        learner.head.log_radius.fill_(4.0)
     vectors = torch.eye(8)
     head = learner.fit_head(
         Embedded(vectors[:2], None),  # type: ignore[arg-type]

@@ -15,11 +15,11 @@ ONE_FAR = torch.cat(
 
 
 def test_the_scale_by_hand() -> None:
-    values = torch.tensor([5.0, 5.0, 8.0])  # mean 6, mean distance from it 4 / 3
-    spread = 1.5 * math.sqrt(math.pi / 2) * 4 / 3
-    low, high = math.asinh(-1 / spread), math.asinh(2 / spread)
-    mean, deviation = (2 * low + high) / 3, (high - low) / math.sqrt(3)
-    shrunk = ValueScale.of(values).shrink(torch.tensor([5.0, 6.0, 8.0]))
+    values = torch.tensor([5.0, 5.0, 5.0, 5.0, 10.0])  # mean 6, mean distance from it 8 / 5
+    spread = math.sqrt(math.pi / 2) * 8 / 5
+    low, high = -1 / spread, 1.5 + math.log(4 / spread - 0.5)
+    mean, deviation = (4 * low + high) / 5, (high - low) / math.sqrt(5)
+    shrunk = ValueScale.of(values).shrink(torch.tensor([5.0, 6.0, 10.0]))
     expected = torch.tensor([low - mean, -mean, high - mean]).double() / deviation
     torch.testing.assert_close(shrunk, expected, atol=1e-6, rtol=0)
 
@@ -72,8 +72,7 @@ def test_few_actives_among_many_are_not_drawn_to_them() -> None:
 def test_parts_of_the_mean_become_parts_of_the_value() -> None:
     scale = ValueScale.of(SERIES)
     base, shares = torch.tensor([0.0, 0.3, 0.3]).double(), torch.randn(4, 3).double()
-    middle = float(scale.shrink(scale.middle))
-    shares[:, 0] = middle / 4  # so that the first is at the middle, where the stretch is a limit
+    shares[:, 1] = 1.0  # so that the second is beyond the bend
     parts = Parts({AVERAGE: base}, {LEARNED: shares})
     restored = scale.restored(parts.total, torch.ones(()).double())
     found = scale.parts(parts)
