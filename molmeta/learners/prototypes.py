@@ -10,7 +10,7 @@ from torch import Tensor
 
 from molmeta.learners.base import require_both_classes
 
-RIDGE: Final = 10.0
+RIDGE: Final = 20.0
 """Of the covariance of 32 compounds, where the mean square of a coordinate is 1."""
 
 _REFERENCE_SIZE = 32
@@ -46,8 +46,8 @@ class ClassMetric:
 
     That is the metric of Fisher's discriminant with a ridge (Friedman 1989, J. Am. Stat. Assoc.
     84, 165, eq. 18), one for both classes, so that the difference of two squared distances is
-    linear in the molecule. r is `ridge` · 32 / n for n compounds, because a covariance from few
-    is noise: the metric is nearly Euclid's for eight compounds, and follows them more and more.
+    linear in the molecule. r is `ridge` · (32 / n)² for n compounds, because a covariance from few
+    is noise: the metric is Euclid's for eight compounds, and follows them more and more.
     """
 
     spread: Tensor
@@ -68,7 +68,7 @@ class ClassMetric:
         centred = vectors - prototypes(vectors, labels)[labels.long()]
         # Without a spread where each class has one compound.
         variance = vectors.square().mean() * max(n - 2, 1)
-        spread = centred * torch.sqrt(n / (_REFERENCE_SIZE * ridge * variance))
+        spread = centred * (n / _REFERENCE_SIZE) / torch.sqrt(ridge * variance)
         identity = torch.eye(n, dtype=spread.dtype, device=spread.device)
         return cls(spread, torch.linalg.cholesky(identity + spread @ spread.T))
 

@@ -29,9 +29,9 @@ def test_class_log_odds_count_one_more_of_each() -> None:
 
 def test_the_metric_takes_the_spread_within_the_classes_for_no_difference() -> None:
     # Within the classes Σ = diag(0, 4 / 2); a coordinate's mean square is (32 + 8) / 8 = 5; the
-    # ridge for four compounds 8 times that for 32.
-    metric = ClassMetric.of(VECTORS, LABELS, ridge=0.25)
-    expected = torch.diag(1 / torch.tensor([1.0, 1 + 2 / 5 / (0.25 * 8)]))
+    # ridge for four compounds 8² times that for 32.
+    metric = ClassMetric.of(VECTORS, LABELS, ridge=1 / 64)
+    expected = torch.diag(1 / torch.tensor([1.0, 1 + 2 / 5]))
     torch.testing.assert_close(metric(torch.eye(2)), expected)
 
 
