@@ -19,6 +19,7 @@ from molmeta.errors import ConfigError, OutputError
 from molmeta.evaluation.protocol import run_protocol, summarize
 from molmeta.learners.base import Learner
 from molmeta.learners.protonet import ProtoNet
+from molmeta.learners.prototypes import RIDGE
 from molmeta.learners.registry import LEARNERS
 from molmeta.learners.space import Choice, Float, Int
 from molmeta.training import studies, tuning
@@ -112,7 +113,7 @@ def test_a_trial_that_is_worse_on_every_task_is_given_up_early(
 ):
     def scores(learner, store, config):
         for _ in store:
-            yield 0.5 if learner.config.ridge == 10.0 else 0.1
+            yield 0.5 if learner.config.ridge == RIDGE else 0.1
 
     monkeypatch.setattr(tuning, "_task_scores", scores)
     tuned = run()
@@ -261,7 +262,7 @@ def test_a_setting_that_gives_scores_that_are_no_numbers_is_given_up(
 
     def fit_head(self, support, labels):
         head = original(self, support, labels)
-        if self.config.ridge == 10.0:
+        if self.config.ridge == RIDGE:
             return head
         return lambda query: replace(head(query), logit=head(query).logit * torch.nan)
 
