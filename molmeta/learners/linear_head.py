@@ -10,13 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.learners.base import Prediction
-from molmeta.learners.prototypes import RIDGE, ClassMetric, class_log_odds, prototypes
+from molmeta.learners.prototypes import (
+    REFERENCE_SIZE,
+    RIDGE,
+    ClassMetric,
+    class_log_odds,
+    prototypes,
+)
 from molmeta.learners.setting import Setting
 
 HeadInit = Literal["prototype", "learned"]
 
 _START_RADIUS = 2.0
-_REFERENCE_SIZE, _GROWTH = 32, 0.8
+_GROWTH = 0.8
 """Of the first logits with the support, as ProtoNet has learned it (its b, rounded)."""
 
 
@@ -54,7 +60,7 @@ class LinearHead(nn.Module):
         else:
             means = prototypes(features, labels)
             metric = ClassMetric.of(features, labels, RIDGE)
-            scale = (len(labels) / _REFERENCE_SIZE) ** _GROWTH
+            scale = (len(labels) / REFERENCE_SIZE) ** _GROWTH
             slope = 2 * scale * metric(means.diff(dim=0))[0]
             start = slope, -slope @ means.mean(0)
         weight, bias = start

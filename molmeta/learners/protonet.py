@@ -15,12 +15,17 @@ from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, HeadLearner, Prediction
 from molmeta.learners.parts import AVERAGE, LEARNED, Parts
-from molmeta.learners.prototypes import RIDGE, ClassMetric, class_log_odds, prototypes
+from molmeta.learners.prototypes import (
+    REFERENCE_SIZE,
+    RIDGE,
+    ClassMetric,
+    class_log_odds,
+    prototypes,
+)
 from molmeta.learners.setting import Setting
 from molmeta.learners.space import Float, Range
 
 _START_LOG_TEMPERATURE = 1.5
-_REFERENCE_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class ProtoNet(HeadLearner):
         metric = ClassMetric.of(vectors, labels, self.config.ridge)
         prior = class_log_odds(labels) * self.config.class_prior
         level, growth = self.log_temperature
-        temperature = torch.exp(level + growth * math.log(len(labels) / _REFERENCE_SIZE))
+        temperature = torch.exp(level + growth * math.log(len(labels) / REFERENCE_SIZE))
         scale = temperature / vectors.shape[1]
         slope = 2 * scale * metric(means.diff(dim=0))[0]
         return PrototypeHead(vectors, labels, means.mean(0), metric, prior, scale, slope)

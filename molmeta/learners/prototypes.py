@@ -13,7 +13,8 @@ from molmeta.learners.base import require_both_classes
 RIDGE: Final = 20.0
 """Of the covariance of 32 compounds, where the mean square of a coordinate is 1."""
 
-_REFERENCE_SIZE = 32
+REFERENCE_SIZE: Final = 32
+"""Compounds of the support at which laws of its size are 1."""
 
 
 def prototypes(vectors: Tensor, labels: Tensor) -> Tensor:
@@ -68,7 +69,7 @@ class ClassMetric:
         centred = vectors - prototypes(vectors, labels)[labels.long()]
         # Without a spread where each class has one compound.
         variance = vectors.square().mean() * max(n - 2, 1)
-        spread = centred * (n / _REFERENCE_SIZE) / torch.sqrt(ridge * variance)
+        spread = centred * (n / REFERENCE_SIZE) / torch.sqrt(ridge * variance)
         identity = torch.eye(n, dtype=spread.dtype, device=spread.device)
         return cls(spread, torch.linalg.cholesky(identity + spread @ spread.T))
 

@@ -53,7 +53,7 @@ def episodes(drugs: MoleculeBatch) -> EpisodeBatch:
 def make_maml(encoder: EncoderConfig = ENCODER, **settings: object) -> MAML:
     torch.manual_seed(0)
     # Long steps, so that what they do shows.
-    return MAML(encoder, MAMLConfig(**{"encoder_lr": 0.01, "head_lr": 0.5, **settings}))
+    return MAML(encoder, MAMLConfig(**{"encoder_lr": 0.1, "head_lr": 0.5, **settings}))
 
 
 def make_anil(encoder: EncoderConfig = ENCODER, **settings: object) -> ANIL:
@@ -178,6 +178,9 @@ def test_a_step_lowers_the_loss_on_the_support(
     for steps in (1, 5, 20):
         learner = make().eval()
         learner.config = replace(learner.config, inner_steps=steps)
+        if isinstance(learner, MAML):
+            # From a start that separates the classes, the long steps overshoot.
+            learner.config = replace(learner.config, encoder_lr=0.01)
         logits = learner.adapt(support)(support.molecules).logit.detach()
         losses.append(nn.functional.binary_cross_entropy_with_logits(logits, support.labels).item())
     assert losses[0] > losses[1] > losses[2]
