@@ -32,7 +32,7 @@ from molmeta.learners.registry import LEARNERS
 from molmeta.sealed_file import SealedFile, read_sealed, write_sealed
 from molmeta.typed_json import from_json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when a file of the version before can no longer be read as it stands."""
 
 MAX_LAYERS = 64

@@ -230,9 +230,9 @@ def add(name, tensor):
             configure("encoder_config", hidden=65_536), "weight", id="D8-big-for-its-file"
         ),
         pytest.param(configure("encoder_config", hidden=0), "at least 1", id="D8-no-width"),
-        pytest.param(put(format_version=2, x=1), "version 2.*Upgrade molmeta", id="D9-newer"),
-        pytest.param(put(format_version=0), "version 0.*Use an older", id="D9-older"),
-        pytest.param(put(format_version=True), "format_version cannot be True", id="D9-true"),
+        pytest.param(put(format_version=3, x=1), "version 3.*Upgrade molmeta", id="D9-newer"),
+        pytest.param(put(format_version=1), "version 1.*Use an older", id="D9-older"),
+        pytest.param(put(format_version=True), "version True", id="D9-true"),
         pytest.param(put(format_version="1"), "version '1'", id="D9-text"),
         pytest.param(drop("format_version"), "version None", id="D10-no-version"),
         pytest.param(lambda d, t: d.clear(), "version None", id="D10-no-description"),
@@ -524,7 +524,8 @@ def _with_memory() -> Checkpoint:
         keys=keys,
         offsets=torch.tensor([0, 2, 3]),
         assays=torch.tensor([0, 7, 3], dtype=torch.int32),
-        values=torch.tensor([0.5, -0.25, 0.5], dtype=torch.float16),
+        grades=torch.tensor([0.5, -0.25, 0.5], dtype=torch.float16),
+        heights=torch.tensor([0.5, -0.25, 0.5], dtype=torch.float16),
     )
     return checkpoint
 
@@ -550,8 +551,9 @@ def test_a_compound_memory_comes_back_and_can_be_left_out(tmp_path: Path) -> Non
         {"offsets": torch.tensor([0, 3])},
         {"keys": torch.tensor([5, 5])},
         {"assays": torch.tensor([0, -7, 3], dtype=torch.int32)},
-        {"values": torch.tensor([0.5, 0.25], dtype=torch.float16)},
-        {"values": torch.tensor([0.5, torch.nan, 0.5], dtype=torch.float16)},
+        {"grades": torch.tensor([0.5, 0.25], dtype=torch.float16)},
+        {"heights": torch.tensor([0.5, 0.25], dtype=torch.float16)},
+        {"heights": torch.tensor([0.5, torch.nan, 0.5], dtype=torch.float16)},
         {"assays": torch.tensor([0, 7, 3])},
     ],
     ids=str,

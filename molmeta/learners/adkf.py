@@ -31,6 +31,7 @@ from molmeta.learners.marginal_likelihood import (
     median_length,
     noise_variance,
 )
+from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.parts import FINGERPRINT, LEARNED, SHARED
 from molmeta.learners.setting import Setting
 from molmeta.learners.space import Float, Range
@@ -125,29 +126,33 @@ class ADKF(KernelLearner[Fitted]):
             for _ in range(2)
         )
 
-    def pairs(self, support: Embedded, others: Embedded) -> Pairs:
+    def pairs(self, support: Embedded, others: Embedded, memory: CompoundMemory | None) -> Pairs:
         """Of each support molecule with each other one, [n_support, n]."""
         squared = 2 - 2 * support.products(others).double()
         similarities = [support.pairs(tanimoto, others).double()]
-        if self.memory is not None:
-            similarities.append(support.pairs(self.memory.kernel, others))
+        if memory is not None:
+            similarities.append(support.pairs(memory.kernel, others))
         return Pairs(squared.clamp(min=LEAST_SQUARED_DISTANCE), torch.stack(similarities))
 
-    def terms(self, support: Embedded, other: Embedded, now: Fitted) -> list[Term]:
+    def terms(
+        self, support: Embedded, other: Embedded, now: Fitted, memory: CompoundMemory | None
+    ) -> list[Term]:
         """What the kernel between support and other molecules is the sum of."""
         weights = now.hyperparameters[2:].exp()
-        kernels = self.pairs(support, other).kernels(now.hyperparameters)
+        kernels = self.pairs(support, other, memory).kernels(now.hyperparameters)
         # Without a memory there is no third kernel.
         names = (LEARNED, FINGERPRINT, SHARED)
         return [Term(*term) for term in zip(names, weights, kernels, strict=False)]
 
-    def own_kernel(self, molecules: MoleculeBatch, now: Fitted) -> Tensor:
+    def own_kernel(
+        self, molecules: MoleculeBatch, now: Fitted, memory: CompoundMemory | None
+    ) -> Tensor:
         """Kernel between each molecule and itself: [n], or [] where it is the same for all."""
         # Matérn and Tanimoto are 1 between a molecule and itself.
         own = now.hyperparameters[2:4].exp().sum()
-        if self.memory is None:
+        if memory is None:
             return own
-        return own + now.hyperparameters[4].exp() * self.memory.own(molecules)
+        return own + now.hyperparameters[4].exp() * memory.own(molecules)
 
     def memory_factor(self, now: Fitted) -> Tensor:
         """From a known compound's mean grade to its prior mean: []."""
@@ -165,22 +170,30 @@ class ADKF(KernelLearner[Fitted]):
     def fit_head(self, support: Embedded, labels: Tensor) -> DensityHead:
         """The posterior given the support; labels [n_support], 1 active, 0 inactive."""
         signs = 2 * labels.double() - 1
-        return DensityHead(self._process(support, signs, torch.zeros_like(signs), self.settings))
+        measured = torch.zeros_like(signs)
+        return DensityHead(self._process(support, signs, measured, self.settings, self.memory))
 
     def fit_value_head(self, support: Embedded, values: Tensor, relations: Tensor) -> ValuesHead:
         """The posterior given values [n_support] that differ, and their relations to the truth."""
         scale = ValueScale.of(values)
         shrunk = scale.shrink(values)
-        process = self._process(support, shrunk, relations, self.value_settings)
+        process = self._process(
+            support, shrunk, relations, self.value_settings, self.memory_of_values
+        )
         return ValuesHead(process, scale, torch.ones_like(process.noise))
 
     def _process(
-        self, support: Embedded, targets: Tensor, relations: Tensor, settings: nn.ParameterDict
+        self,
+        support: Embedded,
+        targets: Tensor,
+        relations: Tensor,
+        settings: nn.ParameterDict,
+        memory: CompoundMemory | None,
     ) -> Process:
         """The process on `targets` [n_support], with hyperparameters that the measured ones set."""
-        pairs = self.pairs(support, support)
+        pairs = self.pairs(support, support, memory)
         now = Fitted(self.expected(pairs, settings), settings["memory_mean"].double().exp())
-        left = targets - self.prior_mean(support.molecules, now)
+        left = targets - self.prior_mean(support.molecules, now, memory)
         average = left.sum() / (len(left) + _PRIOR_COMPOUNDS)
         points = relations == 0
         evidence = Evidence(
@@ -194,7 +207,7 @@ class ADKF(KernelLearner[Fitted]):
         kernel = pairs.terms(now.hyperparameters).sum(0)
         given = posterior(kernel, left - average, relations, noise)
         level = torch.zeros_like(noise)
-        return Process(self, support, now, given, noise, average, level, None, None)
+        return Process(self, support, now, memory, given, noise, average, level, None, None)
 
 
 @dataclass(frozen=True, slots=True)

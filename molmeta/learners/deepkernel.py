@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -21,8 +22,10 @@ from molmeta.learners.gaussian_process import (
     Term,
     ValuesHead,
 )
+from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.parts import COMPOSITION, FINGERPRINT, LEARNED, SHARED
 from molmeta.learners.resemblance import Resemblance
+from molmeta.learners.setting import Setting
 from molmeta.learners.situation import Settings, settings_in, situation, situational
 from molmeta.learners.tobit import posterior
 from molmeta.learners.unlikeness import Unlikeness
@@ -38,6 +41,10 @@ _OF_CLASSES = ("scale", "spread", "prior", "unlike")
 _DOUBT, _VARY, _TRUST = 1.9, 2.25, 3.4
 """How far an assay may be from the usual (see `Prior`): wide, and not fitted, because assays of
 meta-train, all of them of activity, are more alike than assays are."""
+_COMPOSITION = (math.log(0.5), 0, 0, 0, 0, -2)
+"""Coefficients of the weight of the kernel on composition, not fitted for the same reason: 50 times
+as large for compounds that have little in common as for a series of analogues, because who measures
+such compounds together often measures a property of them all (see benchmarks/NOTES.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +97,9 @@ class DeepKernel(KernelLearner[Settings]):
     added a constant, for what a few values leave open about the assay's level, and w4·exp(-d/128),
     d the `composition_distance`, in which solubility and its like are smooth and potency is not, so
     that classes do not gain by it. What is active is wanted, and of a value nobody knows which end
-    is: nothing is taken for unlikeness. Bounds enter by what they exclude (see `tobit`). Noise, w4
-    and the size of all variances are the assay's own (see `AssayFit`).
+    is: nothing is taken for unlikeness. The memory is asked for heights in place of grades. Bounds
+    enter by what they exclude (see `tobit`). Noise, w4 and the size of all variances are the
+    assay's own (see `AssayFit`).
     """
 
     Config = DeepKernelConfig
@@ -111,15 +119,19 @@ class DeepKernel(KernelLearner[Settings]):
         self.fingerprint = WeightedTanimoto()
         self.settings = situational(start)
         shared = {name: start[name] for name in start if name not in _OF_CLASSES}
-        of_values = {"level": 2.0, "composition": 0.3, "width": 1.0, "upright": 2.0}
+        of_values = {"level": 2.0, "width": 1.0, "upright": 2.0}
         self.value_settings = situational(shared | of_values)
+        fixed = Setting(torch.tensor(_COMPOSITION), requires_grad=False)
+        self.value_settings["composition"] = fixed
 
     def settings_for(self, support: Embedded, settings: nn.ParameterDict) -> Settings:
         """Each of `settings`, the classes' or the values', as this support has it."""
         similarity = support.pairs(self.fingerprint, support).detach()
         return settings_in(situation(support.molecules, self.memory, similarity), settings)
 
-    def terms(self, support: Embedded, other: Embedded, now: Settings) -> list[Term]:
+    def terms(
+        self, support: Embedded, other: Embedded, now: Settings, memory: CompoundMemory | None
+    ) -> list[Term]:
         """What the kernel between support and other molecules is the sum of."""
         cosine = support.products(other)
 
@@ -135,8 +147,8 @@ class DeepKernel(KernelLearner[Settings]):
         if "tanimoto" in self.kernel_names:
             similarity = support.pairs(self.fingerprint, other).to(cosine)
             terms.append(Term(FINGERPRINT, weight("tanimoto"), similarity))
-        if self.memory is not None:
-            shared = support.pairs(self.memory.kernel, other).to(cosine)
+        if memory is not None:
+            shared = support.pairs(memory.kernel, other).to(cosine)
             terms.append(Term(SHARED, weight("memory"), shared))
         if "composition" in now:
             distance = support.pairs(composition_distance, other).to(cosine)
@@ -144,58 +156,65 @@ class DeepKernel(KernelLearner[Settings]):
             terms.append(Term(COMPOSITION, weight("composition"), near))
         return terms
 
-    def own_kernel(self, molecules: MoleculeBatch, now: Settings) -> Tensor:
+    def own_kernel(
+        self, molecules: MoleculeBatch, now: Settings, memory: CompoundMemory | None
+    ) -> Tensor:
         """Kernel between each molecule and itself: [n], or [] where it is the same for all."""
         # Every kernel but the memory's is 1 between a molecule and itself.
         names = [*self.kernel_names, "composition"]
         own = torch.stack([now[name] for name in names if name in now]).sum()
-        if self.memory is None:
+        if memory is None:
             return own
-        return own + now["memory"] * self.memory.own(molecules)
+        return own + now["memory"] * memory.own(molecules)
 
     def memory_factor(self, now: Settings) -> Tensor:
         """From a known compound's mean grade to its prior mean: []."""
         return now["memory_mean"]
 
     def resemblance(
-        self, support: MoleculeBatch, targets: Tensor, now: Settings
+        self,
+        support: MoleculeBatch,
+        targets: Tensor,
+        now: Settings,
+        memory: CompoundMemory | None,
     ) -> Resemblance | None:
         """The meta-train assays that agree with `targets` [n_support]; None without a memory."""
-        if self.memory is None:
+        if memory is None:
             return None
         strength, sharpness = now["resemblance"], now["sharpness"]
         upright = now.get("upright")
-        return Resemblance.of(self.memory, support, targets, strength, sharpness, upright)
+        return Resemblance.of(memory, support, targets, strength, sharpness, upright)
 
     def fit_head(self, support: Embedded, labels: Tensor) -> CalibratedHead:
         """The posterior given the support; labels [n_support], 1 active, 0 inactive."""
         # The kernel on structures sets the settings first, and is a part of the process then.
         support = support.tabulated()
-        now = self.settings_for(support, self.settings)
+        now, memory = self.settings_for(support, self.settings), self.memory
         signs = 2 * labels.double() - 1
-        targets = signs - self.prior_mean(support.molecules, now)
+        targets = signs - self.prior_mean(support.molecules, now, memory)
         average = targets.sum() / (len(labels) + now["prior"])
         measured, noise = torch.zeros_like(targets), now["noise"]
-        fitted = posterior(self.kernel(support, support, now), targets - average, measured, noise)
-        alike = self.resemblance(support.molecules, signs - signs.mean(), now)
+        kernel = self.kernel(support, support, now, memory)
+        fitted = posterior(kernel, targets - average, measured, noise)
+        alike = self.resemblance(support.molecules, signs - signs.mean(), now, memory)
         level = torch.zeros_like(average)
         unlike = Unlikeness.of(fitted, now["unlike"])
-        process = Process(self, support, now, fitted, noise, average, level, alike, unlike)
+        process = Process(self, support, now, memory, fitted, noise, average, level, alike, unlike)
         return CalibratedHead(process)
 
     def fit_value_head(self, support: Embedded, values: Tensor, relations: Tensor) -> ValuesHead:
         """The posterior given values [n_support] that differ, and their relations to the truth."""
         support = support.tabulated()
-        now = self.settings_for(support, self.value_settings)
+        now, memory = self.settings_for(support, self.value_settings), self.memory_of_values
         scale = ValueScale.of(values)
         shrunk = scale.shrink(values)
-        alike = self.resemblance(support.molecules, shrunk, now)
+        alike = self.resemblance(support.molecules, shrunk, now, memory)
         if alike is not None:
             now = {**now, "memory_mean": now["memory_mean"] * alike.direction}
-        targets = shrunk - self.prior_mean(support.molecules, now)
+        targets = shrunk - self.prior_mean(support.molecules, now, memory)
         # The last term is that of the composition.
         *usually, optional = (
-            term.weight * term.kernel for term in self.terms(support, support, now)
+            term.weight * term.kernel for term in self.terms(support, support, now, memory)
         )
         usual = now["level"] + torch.stack(usually).sum(0)
         points = relations == 0
@@ -209,7 +228,9 @@ class DeepKernel(KernelLearner[Settings]):
         kernel = own.scale * (usual + own.weight * optional)
         fitted = posterior(kernel, targets, relations, noise)
         average = torch.zeros_like(level)
-        process = Process(self, support, now, fitted, noise, average, level, alike, unlike=None)
+        process = Process(
+            self, support, now, memory, fitted, noise, average, level, alike, unlike=None
+        )
         return ValuesHead(process, scale, now["width"])
 
 

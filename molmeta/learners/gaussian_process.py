@@ -12,6 +12,7 @@ from torch import Tensor
 
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.learners.base import Embedded, Prediction
+from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.parts import AVERAGE, RECORD, RESEMBLANCE, UNLIKENESS, Joint, Parts
 from molmeta.learners.resemblance import Resemblance
 from molmeta.learners.tobit import Posterior
@@ -43,31 +44,51 @@ class KernelLearner(ValueHeadLearner, Generic[Now]):
     uses_memory = True
 
     @abstractmethod
-    def terms(self, support: Embedded, other: Embedded, now: Now) -> Sequence[Term]:
-        """What the kernel between support and other molecules is the sum of; at least one."""
+    def terms(
+        self, support: Embedded, other: Embedded, now: Now, memory: CompoundMemory | None
+    ) -> Sequence[Term]:
+        """What the kernel between support and other molecules is the sum of; at least one.
+
+        Args:
+            support: whose kernel it is.
+            other: molecules.
+            now: what sets it.
+            memory: as it is asked of classes or of values.
+        """
 
     @abstractmethod
-    def own_kernel(self, molecules: MoleculeBatch, now: Now) -> Tensor:
+    def own_kernel(
+        self, molecules: MoleculeBatch, now: Now, memory: CompoundMemory | None
+    ) -> Tensor:
         """Kernel between each molecule and itself: [n], or [] where it is the same for all."""
 
     @abstractmethod
     def memory_factor(self, now: Now) -> Tensor:
         """From a known compound's mean grade to its prior mean: []."""
 
-    def kernel(self, support: Embedded, other: Embedded, now: Now) -> Tensor:
+    @property
+    def memory_of_values(self) -> CompoundMemory | None:
+        """The memory as it is asked of values."""
+        return None if self.memory is None else self.memory.of_values
+
+    def kernel(
+        self, support: Embedded, other: Embedded, now: Now, memory: CompoundMemory | None
+    ) -> Tensor:
         """The weighted sum of the terms: [n_support, n], an array of its own."""
-        first, *others = self.terms(support, other, now)
+        first, *others = self.terms(support, other, now, memory)
         total = first.weight * first.kernel
         # In place, because over a library every pass and every new array counts.
         for term in others:
             total.addcmul_(term.weight, term.kernel)
         return total
 
-    def prior_mean(self, molecules: MoleculeBatch, now: Now) -> Tensor:
+    def prior_mean(
+        self, molecules: MoleculeBatch, now: Now, memory: CompoundMemory | None
+    ) -> Tensor:
         """What is expected of each molecule before any support, next to the support's mean: [n]."""
-        if self.memory is None:
+        if memory is None:
             return torch.zeros(len(molecules), dtype=torch.float64, device=molecules.device)
-        return self.memory_factor(now) * self.memory.mean(molecules)
+        return self.memory_factor(now) * memory.mean(molecules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +99,8 @@ class Process:
     support: Embedded
     now: Any
     """The learner's own settings of the kernels."""
+    memory: CompoundMemory | None
+    """As it is asked about these targets."""
     posterior: Posterior
     noise: Tensor
     """[], variance of a measurement."""
@@ -92,14 +115,14 @@ class Process:
 
     def moments(self, query: Embedded) -> tuple[Tensor, Tensor]:
         """Mean and variance of each molecule: [n] each."""
-        cross = self.learner.kernel(self.support, query, self.now).add_(self.level)
-        own = self.level + self.learner.own_kernel(query.molecules, self.now)
+        cross = self._kernel(self.support, query).add_(self.level)
+        own = self.level + self.learner.own_kernel(query.molecules, self.now, self.memory)
         mean, variance = self.posterior.moments(cross, own)
         return mean + torch.stack([*self.base(query, variance).values()]).sum(0), variance
 
     def base(self, query: Embedded, variance: Tensor) -> dict[str, Tensor]:
         """What the mean is without the support compounds' own pull: name -> [n]."""
-        record = self.learner.prior_mean(query.molecules, self.now)
+        record = self.learner.prior_mean(query.molecules, self.now, self.memory)
         base = {AVERAGE: self.average.expand(len(variance)), RECORD: record}
         if self.alike is not None:
             base[RESEMBLANCE] = self.alike.opinion(query.molecules)
@@ -114,16 +137,20 @@ class Process:
         weights = self.posterior.weights
         base[AVERAGE] = base[AVERAGE] + self.level * weights.sum()
         pulls: dict[str, Tensor] = {}
-        for name, weight, kernel in self.learner.terms(self.support, query, self.now):
+        terms = self.learner.terms(self.support, query, self.now, self.memory)
+        for name, weight, kernel in terms:
             pulls[name] = weights[:, None] * weight * kernel + pulls.get(name, 0)
         return Parts(base, pulls)
 
     def joint(self, query: Embedded) -> Joint:
         """The belief about all molecules at once (Rasmussen & Williams 2006, eq. 2.24)."""
         mean, _ = self.moments(query)
-        cross = self.level + self.learner.kernel(self.support, query, self.now)
-        prior = self.level + self.learner.kernel(query, query, self.now)
+        cross = self.level + self._kernel(self.support, query)
+        prior = self.level + self._kernel(query, query)
         return Joint(mean, self.posterior.covariance(cross, prior), self.noise)
+
+    def _kernel(self, left: Embedded, right: Embedded) -> Tensor:
+        return self.learner.kernel(left, right, self.now, self.memory)
 
 
 @dataclass(frozen=True, slots=True)

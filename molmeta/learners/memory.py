@@ -7,16 +7,17 @@ no structure shows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from molmeta.assays.grades import grades
+from molmeta.assays.grades import grades, heights
 from molmeta.assays.store import AssayStore
+from molmeta.assays.task import Task
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.keys import KeySet
 from molmeta.errors import InputError
@@ -25,7 +26,8 @@ _STORED = {
     "keys": (torch.int64, 1),
     "offsets": (torch.int64, 1),
     "assays": (torch.int32, 1),
-    "values": (torch.float16, 1),
+    "grades": (torch.float16, 1),
+    "heights": (torch.float16, 1),
 }
 _SHRINKAGE = 4
 
@@ -41,7 +43,7 @@ class _Records:
     """[e]: which of the k an entry belongs to, ascending."""
     assays: Tensor
     """[e]."""
-    values: Tensor
+    grades: Tensor
     """[e], double."""
 
     @cached_property
@@ -51,21 +53,21 @@ class _Records:
 
     @cached_property
     def means(self) -> Tensor:
-        """Sum of each known molecule's values / (its entries + 1): [k]."""
-        return self.sums(self.values) / (self.counts + 1)
+        """Sum of each known molecule's grades / (its entries + 1): [k]."""
+        return self.sums(self.grades) / (self.counts + 1)
 
     @cached_property
     def scaled(self) -> Tensor:
-        """Each value minus the compound's own mean, over √(its entries + 4): [e].
+        """Each grade minus the compound's own mean, over √(its entries + 4): [e].
 
         The mean is in the prior mean.
         """
         scale = (self.counts + _SHRINKAGE).double().rsqrt()
-        return (self.values - self.means[self.owners]) * scale[self.owners]
+        return (self.grades - self.means[self.owners]) * scale[self.owners]
 
     @cached_property
     def profiles(self) -> tuple[Tensor, Tensor]:
-        """The scaled values as a matrix [k, m], and its assays [m], ascending."""
+        """The scaled grades as a matrix [k, m], and its assays [m], ascending."""
         assays = torch.unique(self.assays)
         return self.matrix(self.scaled, assays), assays
 
@@ -104,8 +106,10 @@ class CompoundMemory:
     """[n_known + 1], int64: entries offsets[i] to offsets[i + 1] belong to compound i."""
     assays: Tensor
     """[n_entries], int32: which assay."""
-    values: Tensor
-    """[n_entries], float16: how active the compound was there, -1 to 1 (see `grades`)."""
+    grades: Tensor
+    """[n_entries], float16: how active the compound was there, by rank (see `grades`)."""
+    heights: Tensor
+    """[n_entries], float16: the same by distance (see `heights`)."""
 
     @classmethod
     def of(cls, store: AssayStore) -> CompoundMemory:
@@ -117,14 +121,19 @@ class CompoundMemory:
         assays = torch.cat([torch.full((len(task),), i) for i, task in enumerate(store)])
         keys, compounds = torch.unique(store.molecules.keys.cpu()[rows], return_inverse=True)
         cells, cell = torch.unique(compounds * len(store) + assays, return_inverse=True)
-        values = torch.cat([grades(task) for task in store])
-        total = torch.zeros(len(cells), dtype=torch.float64).index_add(0, cell, values)
         counts = torch.bincount(cells // len(store), minlength=len(keys))
+
+        def mean(activity: Callable[[Task], Tensor]) -> Tensor:
+            rows = torch.cat([activity(task) for task in store])
+            total = torch.zeros(len(cells), dtype=torch.float64).index_add(0, cell, rows)
+            return (total / torch.bincount(cell)).half()
+
         return cls(
             keys=keys,
             offsets=torch.cat([counts.new_zeros(1), counts.cumsum(0)]),
             assays=(cells % len(store)).int(),
-            values=(total / torch.bincount(cell)).half(),
+            grades=mean(grades),
+            heights=mean(heights),
         )
 
     def without(self, assay: int) -> CompoundMemory:
@@ -132,8 +141,21 @@ class CompoundMemory:
         kept = self.assays != assay
         ends = nn.functional.pad(kept.long().cumsum(0), (1, 0))[self.offsets]
         known = ends.diff() > 0
-        offsets = nn.functional.pad(ends[1:][known], (1, 0))
-        return CompoundMemory(self.keys[known], offsets, self.assays[kept], self.values[kept])
+        return CompoundMemory(
+            keys=self.keys[known],
+            offsets=nn.functional.pad(ends[1:][known], (1, 0)),
+            assays=self.assays[kept],
+            grades=self.grades[kept],
+            heights=self.heights[kept],
+        )
+
+    @cached_property
+    def of_values(self) -> CompoundMemory:
+        """The same memory with heights in place of grades, for those who predict values."""
+        view = replace(self, grades=self.heights)
+        # Keys are large, and need one table.
+        vars(view)["known"] = self.known
+        return view
 
     @cached_property
     def known(self) -> KeySet:
@@ -157,7 +179,7 @@ class CompoundMemory:
     def profiles(self, molecules: MoleculeBatch, assays: Tensor) -> Tensor:
         """Grades in `assays` [k], ascending, 0 where there is none: [n, k], on the CPU."""
         records = self._records(molecules)
-        return records.spread(records.matrix(records.values, assays))
+        return records.spread(records.matrix(records.grades, assays))
 
     def weighted(
         self, molecules: MoleculeBatch, assays: Tensor, votes: Tensor, weights: Tensor
@@ -175,10 +197,10 @@ class CompoundMemory:
         """
         records = self._records(molecules)
         entries, places = records.among(assays)
-        nothing = torch.zeros_like(records.values)
+        nothing = torch.zeros_like(records.grades)
         cast = nothing.index_copy(0, entries, votes[places])
         shares = nothing.index_copy(0, entries, weights[places])
-        total = records.sums(cast * records.values)
+        total = records.sums(cast * records.grades)
         return records.spread(total), records.spread(records.sums(shares))
 
     def kernel(self, left: MoleculeBatch, right: MoleculeBatch) -> Tensor:
@@ -232,12 +254,13 @@ class CompoundMemory:
         owners = torch.arange(len(known)).repeat_interleave(counts)
         firsts = counts.cumsum(0) - counts
         entries = torch.arange(len(owners)) + (starts - firsts)[owners]
-        assays, values = self.assays[entries].long(), self.values[entries].double()
-        return _Records(len(keys), known, owners, assays, values)
+        assays, grades = self.assays[entries].long(), self.grades[entries].double()
+        return _Records(len(keys), known, owners, assays, grades)
 
     def __reduce__(self) -> tuple[type[CompoundMemory], tuple[Tensor, ...]]:
         """Pickle what is stored: the rest is made again."""
-        return CompoundMemory, (self.keys, self.offsets, self.assays, self.values)
+        arrays = (self.keys, self.offsets, self.assays, self.grades, self.heights)
+        return CompoundMemory, arrays
 
 
 def memory_from_arrays(arrays: Mapping[str, Tensor]) -> CompoundMemory:
@@ -253,7 +276,7 @@ def memory_from_arrays(arrays: Mapping[str, Tensor]) -> CompoundMemory:
     fits = (
         len(memory.keys) > 0
         and len(offsets) == len(memory.keys) + 1
-        and len(memory.values) == n_entries
+        and len(memory.grades) == len(memory.heights) == n_entries
         and bool((memory.keys[1:] > memory.keys[:-1]).all())
         and bool((offsets[1:] >= offsets[:-1]).all())
         and (int(offsets[0]), int(offsets[-1])) == (0, n_entries)

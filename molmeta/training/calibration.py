@@ -116,7 +116,8 @@ def calibrate(
 ) -> HeadLearner:
     """Fit every parameter of `learner` outside its encoder, in place, by the episodes' loss.
 
-    Settings of values are fitted after those of classes, where assays have values.
+    Settings of values are fitted after those of classes, where assays have values, by density and
+    squared error.
 
     Args:
         learner: in evaluation mode, with its memory.
@@ -177,7 +178,23 @@ def _value_loss(
     if not teaches_values(values[support], relations[support]):
         return None
     head = learner.fit_value_head(embedded.gather(support), values[support], relations[support])
-    return -head(embedded.gather(query)).log_density(values[query], relations[query]).mean()
+    prediction = head(embedded.gather(query))
+    surprise = -prediction.log_density(values[query], relations[query]).mean()
+    points = relations[query] == 0
+    means, measured = prediction.mean[points], values[query][points]
+    return surprise + _unexplained(means, measured, values[support])
+
+
+def _unexplained(means: Tensor, measured: Tensor, support: Tensor) -> Tensor:
+    """What predictions [n] leave of the spread of `measured` [n] around the support's mean: [].
+
+    1 - R² as it is judged, with the variance of the support added to the spread, so that few
+    values that happen to be near its mean do not count without end. The density alone is content
+    with a wide interval where a better mean could be had.
+    """
+    measured, support = measured.double(), support.double()
+    spread = (measured - support.mean()).square().sum() + support.var()
+    return (measured - means).square().sum() / spread
 
 
 def _lower(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import norm, rankdata
 
-from molmeta.assays.grades import grades
+from molmeta.assays.grades import grades, heights
 from molmeta.assays.task import Task
 
 
@@ -46,3 +46,20 @@ def test_a_row_without_a_value_has_its_centred_label_beside_the_ranked() -> None
     found = grades(_task([1.0, 0.0, 0.0, 1.0, 1.0, 0.0], [7.0, 5.0, 4.0, 8.0, 9.0, math.nan]))
     assert found[5] == -1.0
     torch.testing.assert_close(found[:5].sum(), torch.tensor(0.0).double(), atol=1e-6, rtol=0)
+
+
+def test_heights_are_halves_of_a_deviation_and_no_more_than_three() -> None:
+    values = [5.0, 6.0, 6.0, 7.0, 9.0, 4.0]
+    deviations = (np.array(values) - np.mean(values)) / np.std(values, ddof=1)
+    found = heights(_task([0.0, 0.0, 1.0, 1.0, 1.0, 0.0], values))
+    torch.testing.assert_close(found, torch.from_numpy(deviations / 2))
+    far = heights(_task([1.0] + [0.0] * 20, [30.0] + [5.0 + i / 100 for i in range(20)]))
+    assert far[0] == 1.5
+
+
+def test_heights_turn_with_the_labels_and_fall_back_on_them() -> None:
+    values = [9.0, 8.0, 7.5, 7.0, 6.0, math.nan]
+    found = heights(_task([0.0, 0.0, 0.0, 1.0, 1.0, 1.0], values))
+    assert found[:5].tolist() == sorted(found[:5].tolist())
+    assert found[5] == 1.0
+    assert heights(_task([1.0, 0.0], [5.0, 6.0])).tolist() == [1.0, -1.0]

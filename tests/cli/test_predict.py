@@ -171,7 +171,8 @@ def test_without_memory_a_known_compound_is_judged_by_its_structure_alone(
         keys=torch.tensor([key_of("CCO")]),
         offsets=torch.tensor([0, 1]),
         assays=torch.tensor([0], dtype=torch.int32),
-        values=torch.tensor([0.9], dtype=torch.float16),
+        grades=torch.tensor([0.9], dtype=torch.float16),
+        heights=torch.tensor([0.9], dtype=torch.float16),
     )
     save_checkpoint(remembering, checkpoint)
 

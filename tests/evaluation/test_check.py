@@ -148,7 +148,8 @@ def test_what_the_memory_knows_is_counted_and_shown_apart(check: SelfCheck) -> N
         keys=actives.sort().values,
         offsets=torch.arange(5),
         assays=torch.zeros(4, dtype=torch.int32),
-        values=torch.ones(4, dtype=torch.float16),
+        grades=torch.ones(4, dtype=torch.float16),
+        heights=torch.ones(4, dtype=torch.float16),
     )
     target.checkpoint.learner.memory = memory
     found = check_target(target)

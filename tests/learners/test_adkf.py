@@ -50,7 +50,7 @@ def test_the_logit_is_the_log_odds_of_the_two_labels_under_scikit_learns_posteri
     labels = torch.tensor([1.0, 0.0] * 6)  # the prior mean is 0
     with torch.no_grad():
         prediction = learner.fit_head(support, labels)(query)
-        pairs = learner.pairs(support, support)
+        pairs = learner.pairs(support, support, learner.memory)
         targets = 2 * labels.double() - 1
         point = fitted(Evidence(pairs, targets, learner.expected(pairs, learner.settings), 0.5))
     length, noise, learned, _ = point.exp().tolist()
@@ -76,7 +76,7 @@ def test_labels_that_follow_structure_are_fitted_with_less_noise(batch: Molecule
     noise = {}
     for name, labels in (("smooth", smooth), ("random", smooth[torch.randperm(40)])):
         with torch.no_grad():
-            pairs = learner.pairs(support, support)
+            pairs = learner.pairs(support, support, learner.memory)
             noise[name] = fitted(
                 Evidence(pairs, labels, learner.expected(pairs, learner.settings), 0.5)
             )[1].exp()
@@ -97,20 +97,22 @@ def test_copies_of_two_compounds_leave_some_noise(drugs: MoleculeBatch) -> None:
 def test_a_memory_brings_a_hyperparameter_of_its_own(batch: MoleculeBatch) -> None:
     learner = ADKF(TINY, ADKFConfig(memory=0.5)).eval()
     support = embedded(learner, batch, 0, 12)
-    assert len(learner.expected(learner.pairs(support, support), learner.settings)) == 4
+    pairs = learner.pairs(support, support, None)
+    assert len(learner.expected(pairs, learner.settings)) == 4
     learner.memory = CompoundMemory(
         keys=batch.keys[:2].sort().values,
         offsets=torch.tensor([0, 1, 2]),
         assays=torch.tensor([7, 7], dtype=torch.int32),
-        values=torch.tensor([0.5, -0.5], dtype=torch.float16),
+        grades=torch.tensor([0.5, -0.5], dtype=torch.float16),
+        heights=torch.tensor([0.5, -0.5], dtype=torch.float16),
     )
-    pairs = learner.pairs(support, support)
+    pairs = learner.pairs(support, support, learner.memory)
     assert learner.expected(pairs, learner.settings)[4].exp().item() == pytest.approx(0.5)
     known = learner.memory.kernel(support.molecules, support.molecules)
     assert torch.equal(pairs.similarities[1], known)
     assert known[0, 1] < 0 < known[0, 0]
     now = Fitted(learner.expected(pairs, learner.settings), torch.tensor(0.4))
-    own = learner.own_kernel(support.molecules, now)
+    own = learner.own_kernel(support.molecules, now, learner.memory)
     torch.testing.assert_close(own, 2.3 + 0.5 * known.diagonal())
 
 

@@ -96,11 +96,13 @@ def test_a_score_does_not_depend_on_the_molecules_beside_it(learner, split, trai
 def test_adapting_and_predicting_leave_the_learner_as_it_was(learner, split):
     support, query = split()
     before = {name: value.clone() for name, value in learner.state_dict().items()}
+    learned = [p.requires_grad for p in learner.parameters()]
     learner.adapt(support)(query)
     after = learner.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(after[name], value) for name, value in before.items())
-    assert all(p.grad is None and p.requires_grad for p in learner.parameters())
+    assert all(p.grad is None for p in learner.parameters())
+    assert [p.requires_grad for p in learner.parameters()] == learned
     assert not learner.training
 
 

@@ -9,6 +9,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct
 
 from molmeta.chem.batch import MoleculeBatch
+from molmeta.chem.features import featurize
+from molmeta.chem.intake import Molecule, read_smiles
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
@@ -60,7 +62,8 @@ def test_a_weight_of_zero_leaves_its_kernel_out(batch: MoleculeBatch) -> None:
     now = learner.settings_for(support, learner.settings)
     with torch.no_grad():
         torch.testing.assert_close(
-            learner.kernel(support, support, now), learner.kernel(support, strangers, now)
+            learner.kernel(support, support, now, None),
+            learner.kernel(support, strangers, now, None),
         )
     assert not {"linear", "rbf"} & set(learner.settings)
 
@@ -77,7 +80,7 @@ def test_a_molecule_unlike_the_support_is_less_active(batch: MoleculeBatch) -> N
         for place in range(12):
             # What the others leave open of each compound does not depend on the labels.
             others = torch.arange(12) != place
-            kernel = learner.kernel(support, support, process.now)
+            kernel = learner.kernel(support, support, process.now, None)
             noisy = kernel[others][:, others] + process.noise * torch.eye(11)
             cross = kernel[others, place]
             left.append(kernel[place, place] - cross @ torch.linalg.solve(noisy, cross))
@@ -155,3 +158,15 @@ def test_values_that_follow_the_composition_are_predicted_by_it(batch: MoleculeB
     with torch.no_grad():
         learner.value_settings["composition"][0] = -30.0
     assert with_it < 0.7 * error()
+
+
+def test_compounds_with_little_in_common_are_compared_by_composition(drugs: MoleculeBatch) -> None:
+    learner = DeepKernel(TINY, DeepKernelConfig()).eval()
+    series = [read_smiles("O=C(Nc1ccccc1)" + "C" * n) for n in range(2, 10)]
+    analogues = featurize([m for m in series if isinstance(m, Molecule)])
+    assert len(analogues) == 8
+    weights = [
+        learner.settings_for(learner.embed(molecules), learner.value_settings)["composition"]
+        for molecules in (analogues, drugs.gather(torch.arange(8)))
+    ]
+    assert weights[1] > 3 * weights[0]

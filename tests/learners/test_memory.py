@@ -1,16 +1,18 @@
 """CompoundMemory against hand numbers, and what it adds to a deep kernel."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from molmeta.assays.store import AssayStore
-from molmeta.assays.task import LabeledMolecules, Task
+from molmeta.assays.task import LabeledMolecules, MeasuredMolecules, Task
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.chem.features import featurize
 from molmeta.chem.intake import Molecule, read_smiles
 from molmeta.encoders.config import EncoderConfig
+from molmeta.learners.adkf import ADKF, ADKFConfig
 from molmeta.learners.deepkernel import DeepKernel, DeepKernelConfig
 from molmeta.learners.memory import CompoundMemory
 
@@ -61,7 +63,7 @@ def test_a_memory_without_an_assay_is_that_of_the_others(memory: CompoundMemory)
     both = CompoundMemory.of(AssayStore(only, _batch(*SMILES), {}, "sha"))
     alone = CompoundMemory.of(AssayStore(only[1:], _batch(*SMILES), {}, "sha"))
     without = both.without(0)
-    for name in ("keys", "offsets", "values"):
+    for name in ("keys", "offsets", "grades", "heights"):
         assert torch.equal(getattr(without, name), getattr(alone, name)), name
     assert without.knows(_batch(*SMILES)).tolist() == [True, True, True, False, False]
     assert without.assays.tolist() == [1, 1, 1]
@@ -79,11 +81,36 @@ def test_mean_is_the_shrunk_mean_of_the_grades(memory: CompoundMemory) -> None:
     torch.testing.assert_close(memory.mean(_batch("CCO", "CCN", "c1ccccc1O")), expected)
 
 
+def test_values_are_asked_of_heights_and_classes_of_grades(memory: CompoundMemory) -> None:
+    apart = replace(memory, heights=-memory.grades)
+    molecules = _batch(*SMILES)
+    torch.testing.assert_close(apart.of_values.mean(molecules), -memory.mean(molecules))
+    assert torch.equal(apart.mean(molecules), memory.mean(molecules))
+    assert torch.equal(apart.of_values.knows(molecules), memory.knows(molecules))
+    tiny = EncoderConfig(graph_width=8, graph_layers=1, hidden=16, dim=8)
+    # Not among the memory's compounds, so that their own profiles say nothing.
+    strangers = _batch("CCCl", "CCCCCC")
+    for learner in (DeepKernel(tiny, DeepKernelConfig()), ADKF(tiny, ADKFConfig())):
+        learner.eval()
+        found = {}
+        for name, known in (("equal", memory), ("apart", apart)):
+            learner.memory = known
+            labels = LabeledMolecules(strangers, torch.tensor([1.0, 0.0]))
+            values = MeasuredMolecules(
+                strangers, torch.tensor([7.0, 5.0]), torch.zeros(2, dtype=torch.int8)
+            )
+            classes = learner.adapt(labels)(molecules).logit
+            found[name] = classes, learner.adapt_values(values)(molecules).mean
+        assert torch.equal(found["equal"][0], found["apart"][0])
+        ethanol = found["equal"][1][0], found["apart"][1][0]
+        assert ethanol[0] > ethanol[1] + 0.05
+
+
 def test_a_compound_measured_twice_in_an_assay_has_its_mean_there() -> None:
     tasks = (_task("A", [0, 0, 1, 2], [1, 0, 0, 1]),)
     twice = CompoundMemory.of(AssayStore(tasks, _batch(*SMILES), {}, "sha"))
     # Ethanol's grades 1 and -1 make 0 in one assay; its mean is 0 / (1 + 1).
-    assert len(twice.values) == 3
+    assert len(twice.grades) == 3
     torch.testing.assert_close(twice.mean(_batch("CCO")), torch.tensor([0.0], dtype=torch.float64))
     molecules = _batch("CCO", "CCN")
     torch.testing.assert_close(twice.own(molecules), twice.kernel(molecules, molecules).diagonal())

@@ -27,7 +27,8 @@ def test_with_a_memory_it_tells_how_much_and_how_well_the_support_is_known(
         keys=support.keys[:4].sort().values,
         offsets=torch.tensor([0, 2, 4, 6, 8]),
         assays=torch.tensor([0, 1] * 4, dtype=torch.int32),
-        values=torch.ones(8, dtype=torch.float16),
+        grades=torch.ones(8, dtype=torch.float16),
+        heights=torch.ones(8, dtype=torch.float16),
     )
     depth = math.log(3) / math.log(300) / 2
     expected = [1, -math.log(4), 0.5, depth, 0, 0]

@@ -210,6 +210,22 @@ def test_settings_of_values_are_fitted_where_assays_have_values(
         assert torch.equal(before, learner.get_parameter(name)) != moves
 
 
+def test_what_assays_of_activity_cannot_teach_is_not_fitted(measured: AssayStore) -> None:
+    name = "value_settings.composition"
+    before = _learner("deepkernel").get_parameter(name)
+    learner = calibrate(_learner("deepkernel"), measured, CONFIG, seed=0)
+    assert torch.equal(learner.get_parameter(name), before)
+
+
+def test_a_better_mean_lowers_the_loss_of_values_beyond_its_density() -> None:
+    measured, support = torch.tensor([6.0, 8.0]), torch.tensor([5.0, 7.0])
+    # Around the support's mean of 6 the values spread by 0 + 4, and its variance is 2.
+    means = torch.tensor([6.0, 7.0])
+    assert calibration._unexplained(means, measured, support).item() == pytest.approx(1 / 6)
+    nothing = measured[:0]
+    assert calibration._unexplained(nothing, nothing, support).item() == 0
+
+
 def test_intervals_get_better(measured: AssayStore) -> None:
     learner = _learner("deepkernel")
     # Variances of twenty times what they are: intervals that hold everything.
