@@ -231,8 +231,11 @@ def add(name, tensor):
         ),
         pytest.param(configure("encoder_config", hidden=0), "at least 1", id="D8-no-width"),
         pytest.param(put(format_version=3, x=1), "version 3.*Upgrade molmeta", id="D9-newer"),
+        pytest.param(put(format_version=0), "version 0.*Use an older", id="D9-oldest"),
         pytest.param(put(format_version=1), "version 1.*Use an older", id="D9-older"),
-        pytest.param(put(format_version=True), "version True", id="D9-true"),
+        pytest.param(put(format_version=True), "version True.*Use an older", id="D9-true"),
+        # Equal to the version, and no whole number.
+        pytest.param(put(format_version=2.0), "format_version cannot be 2.0", id="D9-float"),
         pytest.param(put(format_version="1"), "version '1'", id="D9-text"),
         pytest.param(drop("format_version"), "version None", id="D10-no-version"),
         pytest.param(lambda d, t: d.clear(), "version None", id="D10-no-description"),

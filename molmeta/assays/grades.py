@@ -27,11 +27,11 @@ def grades(task: Task) -> Tensor:
 
 
 def heights(task: Task) -> Tensor:
-    """The same for those who predict values: [n], float64, -1.5 to 1.5.
+    """The same for those who predict values: [n], float64, about 0 on average.
 
-    A value counts by its distance from the assay's mean, in halves of a deviation, so that
-    heights are about as large as grades; at most three deviations count. A rank says
-    which of two compounds is better and not by how much, which is all that classes ask.
+    A value counts by its distance from the assay's mean, half of it in deviations, so that heights
+    are about as large as grades, and at most 1.5. A rank says which of two compounds is better and
+    not by how much, which is all that classes ask.
     """
     return _activity(task, _by_distance)
 

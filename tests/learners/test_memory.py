@@ -87,6 +87,7 @@ def test_values_are_asked_of_heights_and_classes_of_grades(memory: CompoundMemor
     torch.testing.assert_close(apart.of_values.mean(molecules), -memory.mean(molecules))
     assert torch.equal(apart.mean(molecules), memory.mean(molecules))
     assert torch.equal(apart.of_values.knows(molecules), memory.knows(molecules))
+    assert apart.of_values.known is apart.known
     tiny = EncoderConfig(graph_width=8, graph_layers=1, hidden=16, dim=8)
     # Not among the memory's compounds, so that their own profiles say nothing.
     strangers = _batch("CCCl", "CCCCCC")

@@ -17,6 +17,7 @@ from molmeta.evaluation.value_protocol import run_value_task
 from molmeta.learners.base import Embedded, HeadLearner
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.registry import LEARNERS
+from molmeta.learners.values import ValueHeadLearner
 from molmeta.training import calibration
 from molmeta.training.calibration import CalibrationConfig, calibrate, head_parameters
 from tests.training.tiny import ENCODER, task, tiny_config
@@ -217,13 +218,36 @@ def test_what_assays_of_activity_cannot_teach_is_not_fitted(measured: AssayStore
     assert torch.equal(learner.get_parameter(name), before)
 
 
-def test_a_better_mean_lowers_the_loss_of_values_beyond_its_density() -> None:
+def test_what_is_left_unexplained_is_the_squared_error_over_the_spread() -> None:
     measured, support = torch.tensor([6.0, 8.0]), torch.tensor([5.0, 7.0])
     # Around the support's mean of 6 the values spread by 0 + 4, and its variance is 2.
     means = torch.tensor([6.0, 7.0])
     assert calibration._unexplained(means, measured, support).item() == pytest.approx(1 / 6)
     nothing = measured[:0]
     assert calibration._unexplained(nothing, nothing, support).item() == 0
+
+
+def test_the_loss_of_values_is_their_surprise_and_the_squared_error_of_those_measured(
+    measured: AssayStore,
+) -> None:
+    learner, one = _learner("deepkernel"), next(iter(measured))
+    assert isinstance(learner, ValueHeadLearner)
+    support, query = torch.arange(12), torch.arange(12, len(one))
+    values, relations = one.log_values, one.relations
+    points = relations[query] == 0
+    assert points.any()
+    assert not points.all()
+    with torch.no_grad():
+        embedded = learner.embed(measured.molecules.gather(one.molecules))
+        loss = calibration._value_loss(learner, embedded, one, support, query)
+        head = learner.fit_value_head(embedded.gather(support), values[support], relations[support])
+        found = head(embedded.gather(query))
+    surprise = -found.log_density(values[query], relations[query]).mean()
+    error = (values[query] - found.mean)[points].double().square().sum()
+    known = values[support].double()
+    spread = (values[query][points].double() - known.mean()).square().sum() + known.var()
+    assert loss is not None
+    torch.testing.assert_close(loss, surprise + error / spread, rtol=1e-5, atol=1e-6)
 
 
 def test_intervals_get_better(measured: AssayStore) -> None:
