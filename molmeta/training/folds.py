@@ -1,12 +1,13 @@
-"""Whether meta-valid is apart from meta-train: on assays that were trained on, all models shine."""
+"""Whether meta-valid is fit to judge: apart from meta-train, and large enough."""
 
+from molmeta.assays.episodes import official_draw
 from molmeta.assays.leakage import leaks_between, shared_assays
 from molmeta.assays.store import AssayStore
-from molmeta.errors import InputError
+from molmeta.errors import ConfigError, InputError
 
 
 def check_folds(train: AssayStore, valid: AssayStore, *, allow_overlap: bool = False) -> str:
-    """What the folds share, in a sentence.
+    """What the folds share, in a sentence: on assays that were trained on, all models shine.
 
     Molecules may be shared: a compound measured on another target says little about this one, and
     two fifths of the molecules of FS-Mol's meta-valid fold occur in its meta-train fold.
@@ -30,4 +31,20 @@ def check_folds(train: AssayStore, valid: AssayStore, *, allow_overlap: bool = F
     return (
         f"Meta-train has {len(leak.molecules):,} of the {leak.n_molecules:,} meta-valid molecules "
         f"and {n or 'none'} of the {leak.n_assays} meta-valid assays."
+    )
+
+
+def require_draws(valid: AssayStore, support_sizes: tuple[int, ...]) -> None:
+    """Refuse validation assays that would give no number after hours of training.
+
+    Raises:
+        ConfigError: no assay can be drawn at any of the sizes.
+    """
+    for task in valid:
+        for size in support_sizes:
+            if official_draw(task.labels, size, 0) is not None:
+                return
+    raise ConfigError(
+        f"No validation assay has enough actives and inactives for a support of {support_sizes}: "
+        "lower training.validation_support_sizes or give larger assays."
     )

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from molmeta.assays.episodes import EpisodeSampler, official_draw
+from molmeta.assays.episodes import EpisodeSampler
 from molmeta.assays.store import AssayStore
 from molmeta.encoders.fused import FusedEncoder
 from molmeta.errors import ConfigError
@@ -22,7 +22,8 @@ from molmeta.learners.base import Learner
 from molmeta.learners.weighted_tanimoto import WeightedTanimoto
 from molmeta.training.config import OuterLoopConfig, RunConfig, as_document, trainable_kind
 from molmeta.training.feature_weights import FeatureWeightsConfig, fit_feature_weights
-from molmeta.training.folds import check_folds
+from molmeta.training.folds import check_folds, require_draws
+from molmeta.training.fresh import divide
 from molmeta.training.log import RunLog
 from molmeta.training.panels import panel_weights
 from molmeta.training.parallel import Group, joined_group, leads_group
@@ -57,7 +58,8 @@ def train(
 
     Args:
         config: everything that decides the result, besides the data.
-        store: meta-train assays, on `device`; those that calibration sets aside are left out.
+        store: meta-train assays, on `device`; those that calibration sets aside are left out;
+            the rest are for the pre-training, for the episodes (see `divide`), or for both.
         valid: assays for early selection by ΔAUPRC on the official draws, on `device`; without
             them the last weights are the best.
         folder: of the run; gets `state.safetensors`, `best.safetensors` and `log.jsonl`, and those
@@ -79,16 +81,19 @@ def train(
         SystemExit: with 143 at SIGTERM, likewise.
     """
     if valid is not None:
-        _require_draws(valid, config.training.validation_support_sizes)
+        require_draws(valid, config.training.validation_support_sizes)
         shared = check_folds(store, valid, allow_overlap=allow_overlap)
         if tell is not None and leads_group():
             tell(shared)
     if config.calibration.steps:
         store = set_aside(store, config.calibration.share, config.seed).trained
+    familiar = fresh = store
+    if config.pretraining.steps and config.pretraining.fresh:
+        familiar, fresh = divide(store, config.pretraining.fresh, config.seed)
     with joined_group(device) as group, StopSignals() as stop:
-        run = _Run(config, store, valid, folder, group)
+        run = _Run(config, store, fresh, valid, folder, group)
         if run.step == 0 and config.pretraining.steps:
-            run.pretrain(config.pretraining, store, stop)
+            run.pretrain(config.pretraining, familiar, stop)
         if run.step == 0 and config.feature_weights.steps and not stop.number:
             run.weigh_features(config.feature_weights, store, stop)
         progress = tqdm(
@@ -144,6 +149,7 @@ class _Run:
         self,
         config: RunConfig,
         store: AssayStore,
+        fresh: AssayStore,
         valid: AssayStore | None,
         folder: Path,
         group: Group,
@@ -161,13 +167,7 @@ class _Run:
         for module in self.learner.modules():
             if isinstance(module, FusedEncoder):
                 module.fit_inputs(store.molecules)
-        self.sampler = EpisodeSampler(
-            store,
-            support_sizes=settings.support_sizes,
-            query_size=settings.query_size,
-            task_weights=panel_weights(store, settings.panel_power),
-            seed=config.seed,
-        )
+        self.sampler = self._sampler_of(fresh)
         pace = settings.settings_learning_rate / settings.learning_rate
         groups = parameter_groups(self.learner, settings.weight_decay, pace)
         self.optimizer = torch.optim.AdamW(groups)
@@ -199,9 +199,8 @@ class _Run:
         for module in self.learner.modules():
             if isinstance(module, WeightedTanimoto):
                 if self.group.leads:
-                    fit_feature_weights(
-                        module, store, self.sampler, config, n_tasks, self.folder, stop
-                    )
+                    sampler = self._sampler_of(store)
+                    fit_feature_weights(module, store, sampler, config, n_tasks, self.folder, stop)
                 self.group.share_weights(module)
 
     @property
@@ -257,6 +256,16 @@ class _Run:
         """Keep the state, to go on from this step."""
         save_state(self.folder / STATE, self.learner, self.optimizer, self.record)
 
+    def _sampler_of(self, store: AssayStore) -> EpisodeSampler:
+        settings = self.settings
+        return EpisodeSampler(
+            store,
+            support_sizes=settings.support_sizes,
+            query_size=settings.query_size,
+            task_weights=panel_weights(store, settings.panel_power),
+            seed=self.seed,
+        )
+
     def _validate(self, stop: StopSignals) -> None:
         score = math.inf
         if self.valid is not None:
@@ -282,19 +291,3 @@ class _Run:
             )
         load_state(self.folder / STATE, self.learner, self.optimizer)
         self.record = record
-
-
-def _require_draws(valid: AssayStore, support_sizes: tuple[int, ...]) -> None:
-    """Refuse validation assays that would give no number after hours of training.
-
-    Raises:
-        ConfigError: no assay can be drawn at any of the sizes.
-    """
-    for task in valid:
-        for size in support_sizes:
-            if official_draw(task.labels, size, 0) is not None:
-                return
-    raise ConfigError(
-        f"No validation assay has enough actives and inactives for a support of {support_sizes}: "
-        "lower training.validation_support_sizes or give larger assays."
-    )

@@ -35,6 +35,9 @@ class PretrainingConfig:
     learning_rate: float = 1e-3
     warmup_steps: int = 100
     weight_decay: float = 0.01
+    fresh: float = 0.0
+    """Share of the assays that are left to the episodes (see `divide`); 0 pre-trains on all, and
+    the episodes are of all."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot run.
@@ -48,6 +51,8 @@ class PretrainingConfig:
         for name in ("batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"pretraining.{name} must be above 0.")
+        if not 0 <= self.fresh < 1:
+            raise ConfigError("pretraining.fresh must be at least 0 and below 1.")
 
 
 class MultitaskClassifier(nn.Module):

@@ -47,9 +47,10 @@ def set_aside(store: AssayStore, share: float, seed: int) -> Split:
     rng = np.random.default_rng(mixed_seed(seed, len(store), n))
     places = sorted(rng.permutation(fitting)[:n].tolist())
     rest = sorted(set(range(len(store))) - set(places))
-    return Split(_part(store, rest), _part(store, places), tuple(places))
+    return Split(part(store, rest), part(store, places), tuple(places))
 
 
-def _part(store: AssayStore, places: list[int]) -> AssayStore:
+def part(store: AssayStore, places: list[int]) -> AssayStore:
+    """The assays at `places`, as data of their own."""
     digest = hashlib.sha256(f"{store.sha256} {places}".encode()).hexdigest()
     return replace(store, tasks=tuple(store.tasks[place] for place in places), sha256=digest)
