@@ -27,6 +27,15 @@ class Division(NamedTuple):
     fresh: AssayStore
     """For the episodes."""
 
+    @property
+    def sentence(self) -> str:
+        """What is left for whom."""
+        seen, kept = (_n_molecules(store) for store in self)
+        return (
+            f"Assays for the episodes alone: {len(self.fresh):,}, with {kept:,} molecules; for the "
+            f"pre-training: {len(self.familiar):,}, with {seen:,}."
+        )
+
 
 def divide(store: AssayStore, share: float, seed: int) -> Division:
     """Keep a share of the assays fresh, at random among those that an episode can split.
@@ -56,3 +65,7 @@ def divide(store: AssayStore, share: float, seed: int) -> Division:
             "more assays."
         )
     return Division(familiar, fresh)
+
+
+def _n_molecules(store: AssayStore) -> int:
+    return len(torch.unique(torch.cat([task.molecules for task in store])))

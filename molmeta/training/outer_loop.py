@@ -66,7 +66,8 @@ def train(
             of the pre-training.
         device: of the learner.
         allow_overlap: whether assays may be in `store` and `valid` both.
-        tell: called, in one process, with what the two share, in a sentence.
+        tell: called, in one process, with what the two share, and with what of `store` is kept from
+            the pre-training, each in a sentence.
 
     Returns:
         The learner with the best weights, in evaluation mode.
@@ -89,7 +90,9 @@ def train(
         store = set_aside(store, config.calibration.share, config.seed).trained
     familiar = fresh = store
     if config.pretraining.steps and config.pretraining.fresh:
-        familiar, fresh = divide(store, config.pretraining.fresh, config.seed)
+        familiar, fresh = division = divide(store, config.pretraining.fresh, config.seed)
+        if tell is not None and leads_group():
+            tell(division.sentence)
     with joined_group(device) as group, StopSignals() as stop:
         run = _Run(config, store, fresh, valid, folder, group)
         if run.step == 0 and config.pretraining.steps:

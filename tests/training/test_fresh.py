@@ -45,6 +45,22 @@ def test_the_parts_share_no_molecule_and_lose_nothing_else(overlapping: AssaySto
             assert torch.isin(one.molecules, seen).all()
 
 
+def test_a_run_says_what_is_kept_from_the_pre_training(
+    overlapping: AssayStore, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    config = replace(tiny_config(steps=1), pretraining=PretrainingConfig(steps=1, fresh=0.2))
+    train(config, overlapping, None, tmp_path, torch.device("cpu"), tell=said.append)
+    familiar, fresh = divide(overlapping, 0.2, config.seed)
+    assert len(fresh) == 1
+    n = len(torch.cat([one.molecules for one in familiar]).unique())
+    assert said == [
+        "Assays for the episodes alone: 1, with 24 molecules; for the pre-training: "
+        f"{len(familiar)}, with {n}."
+    ]
+    assert n == 84 - 24
+
+
 def test_the_choice_follows_from_the_seed_and_each_part_is_data_of_its_own(
     overlapping: AssayStore,
 ) -> None:
