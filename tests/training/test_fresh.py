@@ -91,7 +91,7 @@ def test_each_stage_of_a_run_has_its_own_assays(
     overlapping: AssayStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretraining = PretrainingConfig(steps=2, batch_size=8, fresh=0.4)
-    weights = FeatureWeightsConfig(steps=1)
+    weights = FeatureWeightsConfig(steps=2)
     config = replace(
         tiny_config("deepkernel", steps=3), pretraining=pretraining, feature_weights=weights
     )
@@ -119,7 +119,9 @@ def test_each_stage_of_a_run_has_its_own_assays(
     familiar, fresh = divide(overlapping, 0.4, config.seed)
     assert seen["pretrain"] == [one.assay_id for one in familiar]
     assert seen["weigh"] == [one.assay_id for one in overlapping]
-    # The first draw is that of the weights, the others are steps of the outer loop.
+    # The first two draws are those of the weights, the others are steps of the outer loop.
     n = config.training.tasks_per_step
-    assert set(seen["draw"][n:]) <= {one.assay_id for one in fresh}
-    assert len(seen["draw"]) == n * (1 + config.training.steps)
+    kept = {one.assay_id for one in fresh}
+    assert not set(seen["draw"][: 2 * n]) <= kept
+    assert set(seen["draw"][2 * n :]) <= kept
+    assert len(seen["draw"]) == n * (2 + config.training.steps)

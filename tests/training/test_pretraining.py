@@ -73,7 +73,10 @@ def test_a_run_starts_its_episodes_from_the_pre_trained_encoder(
     assert all(same)
 
 
-@pytest.mark.parametrize("settings", [{"steps": -1}, {"batch_size": 0}, {"learning_rate": 0.0}])
-def test_settings_that_cannot_run_are_refused(settings: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [{"steps": -1}, {"batch_size": 0}, {"learning_rate": 0.0}, {"fresh": 1.0}, {"fresh": -0.1}],
+)
+def test_settings_that_cannot_run_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="pretraining"):
         PretrainingConfig(**settings)
