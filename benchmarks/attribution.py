@@ -6,7 +6,6 @@ molecules whose every input is computed anew.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -28,9 +27,6 @@ from molmeta.evaluation.metrics import Array
 from molmeta.explanation.atoms import atom_shares
 from molmeta.explanation.masking import masked
 from molmeta.target import TargetModel
-
-RADII: Final = (0, 1, 2)
-"""Bonds around an atom that are masked with it."""
 
 HIGHLIGHTED: Final = 0.2
 """Share of a molecule's atoms."""
@@ -65,7 +61,7 @@ def main(assays: Path, model: Path | None, support_size: int, every: int, molecu
     store = open_store(assays)
     checkpoint = load_checkpoint(model or shipped_model_path(), memory=False)
     generator = np.random.default_rng(0)
-    found: dict[int, list[dict[str, float]]] = defaultdict(list)
+    outcomes: list[dict[str, float]] = []
     for task in store.tasks[::every]:
         draw = official_draw(task.labels, support_size, 0)
         if draw is None:
@@ -79,12 +75,10 @@ def main(assays: Path, model: Path | None, support_size: int, every: int, molecu
             molecule = read_smiles(store.smiles[int(task.molecules[row])])
             if isinstance(molecule, Molecule) and molecule.mol.GetNumAtoms() >= LEAST_ATOMS:
                 rivals = _random_losses(target, molecule, generator)
-                for radius in RADII:
-                    found[radius].append({**rivals, **_outcome(target, molecule, radius)})
-    click.echo(f"{len(found[RADII[0]])} molecules")
-    for radius, outcomes in found.items():
-        figures = (f"{name} {_mean([o[name] for o in outcomes])}" for name in outcomes[0])
-        click.echo(f"radius {radius}  " + "  ".join(figures))
+                outcomes.append({**rivals, **_outcome(target, molecule)})
+    click.echo(f"{len(outcomes)} molecules")
+    for name in outcomes[0] if outcomes else ():
+        click.echo(f"{name:12} {_mean([outcome[name] for outcome in outcomes])}")
 
 
 def _mean(values: list[float]) -> str:
@@ -114,8 +108,8 @@ def _random_losses(
     return {"random": float(_change(target, molecule, masked(molecule, masks)).mean())}
 
 
-def _outcome(target: TargetModel, molecule: Molecule, radius: int) -> dict[str, float]:
-    shares = np.array(atom_shares(target, molecule, radius=radius).shares)
+def _outcome(target: TargetModel, molecule: Molecule) -> dict[str, float]:
+    shares = np.array(atom_shares(target, molecule).shares)
     order, k = np.argsort(shares), _highlighted(molecule)
     masks = [order[-k:].tolist(), order[:k].tolist()]
     raising, lowering = _change(target, molecule, masked(molecule, masks))

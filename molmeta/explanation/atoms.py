@@ -15,11 +15,10 @@ from molmeta.chem.intake import Molecule
 from molmeta.explanation.masking import masked
 from molmeta.target import TargetModel
 
-RADIUS: Final = 1
-"""Bonds around an atom that are masked with it. With 1 the shares rank the side chains of real
-compounds as cutting them off does with a correlation of .66 to .71, with the atom alone .52 to .62;
-with 2 it is .69 to .71, but masking the highlighted atoms moves less (benchmarks/attribution.py).
-"""
+RADII: Final = (0, 1, 2)
+"""Bonds around an atom that are masked with it. Fitted to all three, the shares rank side chains of
+real compounds as cutting them off does, and masking the atoms that stand out moves the answer more
+than with any one of them (benchmarks/attribution.py; figures in benchmarks/NOTES.md)."""
 
 _ATOMS_AT_ONCE: Final = 20_000
 """In one pass through the model, which bounds the memory."""
@@ -31,31 +30,33 @@ class AtomShares:
 
     shares: tuple[float, ...]
     """[n_atoms], as the molecule lists them, in the unit of the answer: above 0 where the atom
-    raises it. They rank and colour the atoms; they do not add up to the answer."""
+    raises it. Summed over a mask they come as close as they can to what it takes from the answer;
+    summed over all atoms they are not the answer."""
     answer: float
     """Of the model without memory: the memory knows whole compounds, and nothing of atoms."""
 
 
-def atom_shares(structural: TargetModel, molecule: Molecule, *, radius: int = RADIUS) -> AtomShares:
+def atom_shares(structural: TargetModel, molecule: Molecule) -> AtomShares:
     """The atoms' shares in the answer of a target `without_memory`.
 
-    Each atom is masked together with its surroundings; the answer that is lost is divided among the
-    masked atoms, and an atom has the mean over the masks that hold it.
+    Each atom is masked alone and with its surroundings. The shares are those that add up best, in
+    least squares, to what the answer loses under every mask: a local linear model of the answer, as
+    in LIME (Ribeiro et al. 2016), with masks of neighbouring atoms in place of random ones.
 
     Args:
         structural: the adapted model, whose memory is off.
         molecule: of the intake.
-        radius: bonds around an atom that are masked with it.
     """
     device = structural.support.molecules.device
     answer = float(structural.merits(featurize([molecule]).to(device)))
-    masks = _surroundings(molecule.mol, radius)
+    masks = [mask for radius in RADII for mask in _surroundings(molecule.mol, radius)]
     lost = answer - _answers(structural, molecule, masks)
-    membership = torch.zeros(len(masks), molecule.mol.GetNumAtoms(), dtype=torch.float64)
-    for row, mask in zip(membership, masks, strict=True):
+    members = torch.zeros(len(masks), molecule.mol.GetNumAtoms(), dtype=torch.float64)
+    for row, mask in zip(members, masks, strict=True):
         row[list(mask)] = 1.0
-    per_atom = lost / membership.sum(1)
-    return AtomShares(tuple((per_atom @ membership / membership.sum(0)).tolist()), answer)
+    # Normal equations: each atom alone is among the masks, so that they are well conditioned.
+    shares = torch.linalg.solve(members.T @ members, members.T @ lost)
+    return AtomShares(tuple(shares.tolist()), answer)
 
 
 def _surroundings(mol: Chem.Mol, radius: int) -> list[frozenset[int]]:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.attribution`: side chains cut where they hang, a row for each radius."""
+"""`python -m benchmarks.attribution`: side chains cut where they hang, a row for each figure."""
 
 from pathlib import Path
 
@@ -11,15 +11,13 @@ from molmeta.chem.intake import Molecule, read_smiles
 from tests.benchmarks.fold import write_fold
 
 
-def test_each_radius_has_a_row_of_numbers(tmp_path: Path) -> None:
+def test_each_figure_has_a_row(tmp_path: Path) -> None:
     done = CliRunner().invoke(attribution.main, [*write_fold(tmp_path), "--molecules", "2"])
     assert done.exit_code == 0, done.output
-    assert done.output.startswith("2 molecules")
-    assert [line[:8] for line in done.output.splitlines()[1:]] == [
-        "radius 0",
-        "radius 1",
-        "radius 2",
-    ]
+    first, *rows = done.output.splitlines()
+    assert first == "2 molecules"
+    names = ["random", "raising", "lowering", "cut", "others cut", "correlation"]
+    assert [row[:12].rstrip() for row in rows] == names
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,9 @@ def test_a_model_that_counts_chlorines_is_explained_by_the_chlorine(
     found = atom_shares(target, molecule)
     assert found.answer == 1.0
     symbols = [atom.GetSymbol() for atom in molecule.mol.GetAtoms()]
-    assert int(np.argmax(found.shares)) == symbols.index("Cl")
-    assert min(found.shares) == 0.0
-    alone = atom_shares(target, molecule, radius=0).shares
-    assert [share for share in alone if share] == [1.0]
+    # What adds up over atoms is told apart exactly.
+    expected = [float(symbol == "Cl") for symbol in symbols]
+    assert found.shares == pytest.approx(expected, abs=1e-9)
 
 
 def test_an_atom_has_the_same_share_however_the_molecule_is_written(target: TargetModel) -> None:
@@ -104,9 +103,9 @@ def test_deleting_the_highlighted_atoms_moves_the_score_more_than_deleting_other
         raised.append(float(lost[0]))
         lowered.append(float(lost[1]))
         at_random.append(float(lost[2:].mean()))
-    assert np.mean(np.array(raised) > at_random) > 0.8
+    assert np.mean(np.array(raised) > at_random) > 0.9
     assert np.mean(np.array(lowered) < at_random) > 0.9
-    assert np.mean(raised) > np.mean(at_random) + 0.1
+    assert np.mean(raised) > np.mean(at_random) + 0.15
     assert np.mean(lowered) < np.mean(at_random) - 0.2
 
 
