@@ -171,6 +171,15 @@ class CompoundMemory:
         records = self._records(molecules)
         return records.spread(records.counts.double()).to(molecules.device)
 
+    def together(self, molecules: MoleculeBatch) -> float:
+        """Share of the pairs of molecules that one assay at least measured both of: 0..1."""
+        records = self._records(molecules)
+        assays: Tensor = torch.unique(records.assays)
+        measured = records.matrix(torch.ones_like(records.grades), assays)
+        both = measured @ measured.T > 0
+        n_pairs = max(records.n * (records.n - 1), 1)
+        return float(both.sum() - both.diagonal().sum()) / n_pairs
+
     def assays_of(self, molecules: MoleculeBatch) -> Tensor:
         """The assays that know one of the molecules at least: [k], int64, ascending."""
         assays: Tensor = torch.unique(self._records(molecules).assays)

@@ -50,6 +50,14 @@ def test_the_kernel_is_the_shrunk_covariance_of_profiles(memory: CompoundMemory)
     torch.testing.assert_close(kernel, expected)
 
 
+def test_pairs_that_one_assay_measured_are_together() -> None:
+    tasks = (_task("A", [0, 1], [1, 0]), _task("B", [1, 2], [1, 0]))
+    memory = CompoundMemory.of(AssayStore(tasks, _batch(*SMILES), {}, "sha"))
+    # Of six pairs the first two and the middle two; the last compound is not known.
+    assert memory.together(_batch(*SMILES[:4])) == pytest.approx(2 / 6)
+    assert memory.together(_batch(SMILES[3])) == 0
+
+
 def test_a_compound_that_is_not_known_is_like_none(memory: CompoundMemory) -> None:
     strangers = _batch("CCCl", "CCCCCC")
     assert not memory.kernel(strangers, _batch(*SMILES)).any()

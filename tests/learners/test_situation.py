@@ -7,7 +7,7 @@ import torch
 
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.learners.memory import CompoundMemory
-from molmeta.learners.situation import settings_in, situation, situational
+from molmeta.learners.situation import absence, settings_in, situation, situational
 
 
 @pytest.fixture
@@ -34,6 +34,60 @@ def test_with_a_memory_it_tells_how_much_and_how_well_the_support_is_known(
     expected = [1, -math.log(4), 0.5, depth, 0, 0]
     here = situation(support, memory, torch.full((8, 8), 0.6))
     assert here.tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def _memory_of(support: MoleculeBatch, assays: list[list[int]]) -> CompoundMemory:
+    """Of the first compounds of `support`, each with the assays that measured it."""
+    order = torch.argsort(support.keys[: len(assays)])
+    entries = [entry for place in order.tolist() for entry in sorted(assays[place])]
+    counts = torch.tensor([0, *(len(assays[place]) for place in order.tolist())])
+    return CompoundMemory(
+        keys=support.keys[order],
+        offsets=counts.cumsum(0),
+        assays=torch.tensor(entries, dtype=torch.int32),
+        grades=torch.ones(len(entries), dtype=torch.float16),
+        heights=torch.ones(len(entries), dtype=torch.float16),
+    )
+
+
+@pytest.mark.parametrize(
+    ("assays", "expected"),
+    [
+        # No two of the four known compounds in one assay: the memory counts half.
+        ([[0], [1], [2], [3]], 0.5),
+        # Two pairs of 28 compounds, 2 / 28 of the 0.15 from which on it counts in full.
+        ([[0, 5], [0], [1, 7], [1]], 0.5 * (1 - 2 / 28 / 0.15)),
+        # Six pairs.
+        ([[0], [0], [0], [0]], 0.0),
+    ],
+)
+def test_a_memory_from_elsewhere_counts_half(
+    support: MoleculeBatch, assays: list[list[int]], expected: float
+) -> None:
+    memory = _memory_of(support, assays)
+    assert absence(support, memory) == pytest.approx(expected)
+    here = situation(support, memory, torch.full((8, 8), 0.6))
+    assert here[2].item() == pytest.approx(0.5 * (1 - expected))
+    assert here[4].item() == pytest.approx(expected)
+
+
+def test_a_memory_that_knows_nobody_is_there(support: MoleculeBatch) -> None:
+    memory = _memory_of(support, [[0], [1]])
+    strangers = support.gather(torch.arange(2, 8))
+    assert absence(strangers, memory) == 0
+    assert absence(strangers, None) == 1
+
+
+def test_what_the_memory_brings_is_less_by_what_is_absent_of_it() -> None:
+    settings = situational({"memory": 3.0, "noise": 0.2})
+    with torch.no_grad():
+        for coefficients in settings.values():
+            coefficients[4] = 2.0
+    here = torch.tensor([1.0, 0.0, 0.0, 0.0, 0.25, 0.0], dtype=torch.float64)
+    now = settings_in(here, settings)
+    # The memory's own coefficient of absence does nothing.
+    assert now["memory"].item() == pytest.approx(3.0 * 0.75)
+    assert now["noise"].item() == pytest.approx(0.2 * math.exp(0.5))
 
 
 def test_it_tells_how_alike_the_compounds_are_to_each_other_not_to_themselves(
