@@ -58,6 +58,11 @@ class FusedEncoder(nn.Module):
 
     def forward(self, molecules: MoleculeBatch) -> Tensor:
         """The embedding of each molecule, from itself alone: [n, dim]."""
+        embedding: Tensor = self.mix[-1](self.last_states(molecules))
+        return embedding
+
+    def last_states(self, molecules: MoleculeBatch) -> Tensor:
+        """The last hidden states, of which the embedding is a linear function: [n, hidden]."""
         config = self.config
         in_inference = not (self.training or torch.is_grad_enabled())
         fixed: list[Tensor] = []
@@ -79,5 +84,5 @@ class FusedEncoder(nn.Module):
                 h = h * kept
             read = graph_vectors(self.graph, molecules) if in_inference else self.graph(molecules)
             h = h + self.from_graph(read)
-        mixed: Tensor = self.mix(h)
-        return mixed
+        states: Tensor = self.mix[:-1](h)
+        return states

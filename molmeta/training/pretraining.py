@@ -3,6 +3,9 @@
 Episodes alone start badly: next to a Tanimoto kernel an untrained embedding is noise, and the outer
 loop first learns to switch it off. The mean cosine between molecules rises to 0.98 within 250
 steps, and validation stays at the Tanimoto kernel's own figure.
+
+Beside the assays the encoder may learn properties that RDKit computes: they cost no measurement,
+tell of every molecule alike, and keep it from learning assays by heart alone.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from molmeta.assays.store import AssayStore
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.fused import FusedEncoder
 from molmeta.errors import ConfigError
+from molmeta.training.computed_properties import N_PROPERTIES, computed_properties
 from molmeta.training.schedule import learning_rate, mixed_seed, parameter_groups
 from molmeta.training.stage import Stage, complete
 from molmeta.training.stopping import StopSignals
@@ -38,6 +42,9 @@ class PretrainingConfig:
     fresh: float = 0.0
     """Share of the assays that are left to the episodes (see `divide`); 0 pre-trains on all, and
     the episodes are of all."""
+    properties: float = 0.0
+    """Weight of the error in computed properties (see `computed_properties`) beside that in labels;
+    0 leaves them out."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot run.
@@ -45,7 +52,7 @@ class PretrainingConfig:
         Raises:
             ConfigError: naming the setting.
         """
-        for name in ("steps", "warmup_steps", "weight_decay"):
+        for name in ("steps", "warmup_steps", "weight_decay", "properties"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"pretraining.{name} must not be below 0.")
         for name in ("batch_size", "learning_rate"):
@@ -55,11 +62,15 @@ class PretrainingConfig:
             raise ConfigError("pretraining.fresh must be at least 0 and below 1.")
 
 
-class MultitaskClassifier(nn.Module):
-    """One logistic head an assay on the shared embedding at unit length (Caruana 1997)."""
+class MultitaskModel(nn.Module):
+    """Heads on a shared encoder (Caruana 1997).
+
+    One logistic head an assay on the embedding at unit length, and one linear head for computed
+    properties on the hidden states before it, which have room for what no assay asks.
+    """
 
     def __init__(self, encoder: FusedEncoder, prior_logits: Tensor) -> None:
-        """Start each head at its assay's own log odds.
+        """Start each assay's head at its own log odds.
 
         Args:
             encoder: trained in place.
@@ -71,13 +82,26 @@ class MultitaskClassifier(nn.Module):
         nn.init.normal_(self.directions.weight, std=encoder.dim**-0.5)
         self.biases = nn.Parameter(prior_logits.clone())
         self.log_scale = nn.Parameter(torch.tensor(1.5))
+        self.properties = nn.Linear(encoder.config.hidden, N_PROPERTIES)
 
-    def forward(self, molecules: MoleculeBatch, rows: Tensor, tasks: Tensor) -> Tensor:
-        """Logits [n_labels] of `molecules[rows]` in the assays `tasks`, both [n_labels]."""
-        vectors = nn.functional.normalize(self.encoder(molecules), dim=1)
+    def forward(
+        self, molecules: MoleculeBatch, rows: Tensor, tasks: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What the heads say of molecules.
+
+        Args:
+            molecules: [n].
+            rows: [n_labels], of the molecule of each label.
+            tasks: [n_labels], the assay of each label.
+
+        Returns:
+            The logit of each label, [n_labels]; the properties, [n, N_PROPERTIES].
+        """
+        states = self.encoder.last_states(molecules)
+        vectors = nn.functional.normalize(self.encoder.mix[-1](states), dim=1)
         products = (vectors[rows] * self.directions(tasks)).sum(1)
         logits: Tensor = self.log_scale.exp() * products + self.biases[tasks]
-        return logits
+        return logits, self.properties(states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +145,23 @@ class Pretraining(Stage):
     def __init__(
         self, encoder: FusedEncoder, store: AssayStore, config: PretrainingConfig, seed: int
     ) -> None:
-        """Prepare heads and optimiser for `encoder`, which the steps train in place."""
+        """Prepare heads and optimiser for `encoder`, which the steps train in place.
+
+        Raises:
+            ConfigError: properties are asked for of a store that does not hold its SMILES.
+        """
         self.config: PretrainingConfig = config
         self.seed, self.store = seed, store
         self.run = {"config": asdict(config), "seed": seed, "data": store.sha256}
         torch.manual_seed(seed)
         shares = torch.tensor([task.share_active for task in store])
         prior_logits = torch.logit(shares.clamp(0.02, 0.98))
-        self.model = MultitaskClassifier(encoder, prior_logits).to(store.molecules.device)
-        self.optimizer = torch.optim.AdamW(parameter_groups(self.model, config.weight_decay))
         self.table = LabelTable.of(store)
         self.labelled = torch.nonzero(self.table.offsets.diff())[:, 0]
+        self.model = MultitaskModel(encoder, prior_logits).to(store.molecules.device)
+        self.optimizer = torch.optim.AdamW(parameter_groups(self.model, config.weight_decay))
+        if config.properties:
+            self.properties = computed_properties(store, self.labelled)
 
     def take_step(self, step: int) -> float:
         """Step number `step` on the next batch of molecules; the loss before it."""
@@ -145,12 +175,17 @@ class Pretraining(Stage):
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.model.train()
-        logits = self.model(
+        logits, properties = self.model(
             self.store.molecules.gather(batch.to(device)),
             rows.to(device),
             self.table.tasks[places].to(device),
         )
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
+        if self.config.properties:
+            computed = self.properties[batch].to(device)
+            known = ~computed.isnan()
+            error = nn.functional.smooth_l1_loss(properties[known], computed[known])
+            loss = loss + self.config.properties * error
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_CLIP)
@@ -186,6 +221,7 @@ def pretrain(
         stop: looked at between steps; the caller looks too, and leaves.
 
     Raises:
-        ConfigError: the folder holds the pre-training of other settings or other data.
+        ConfigError: the folder holds the pre-training of other settings or other data; properties
+            are asked for of a store that does not hold its SMILES.
     """
     complete(Pretraining(encoder, store, config, seed), folder, stop)

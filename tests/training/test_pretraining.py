@@ -1,5 +1,6 @@
-"""Multitask pre-training: the labels it sees, that it learns, and that the run starts from it."""
+"""Multitask pre-training: the labels it sees, that it learns, and that a run starts from it."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from molmeta.errors import ConfigError
 from molmeta.training.outer_loop import train
 from molmeta.training.pretraining import LabelTable, Pretraining, PretrainingConfig, pretrain
 from molmeta.training.stopping import StopSignals
+from tests.molecules import DRUGS
 from tests.training.tiny import ENCODER, task, tiny_config
 
 CONFIG = PretrainingConfig(steps=6, batch_size=32, learning_rate=5e-3, warmup_steps=2)
@@ -73,9 +75,42 @@ def test_a_run_starts_its_episodes_from_the_pre_trained_encoder(
     assert all(same)
 
 
+def test_the_hidden_states_learn_computed_properties(learnable: AssayStore) -> None:
+    store = replace(learnable, smiles=tuple(DRUGS))
+    config = replace(CONFIG, steps=100, batch_size=len(DRUGS), properties=5.0)
+    work = Pretraining(_encoder(store), store, config, seed=0)
+
+    def error() -> float:
+        work.model.eval()
+        nothing = torch.empty(0, dtype=torch.int64)
+        _, properties = work.model(store.molecules, nothing, nothing)
+        return float((properties - work.properties).detach().square().mean())
+
+    before = error()
+    for step in range(config.steps):
+        work.take_step(step)
+    assert error() < 0.5 * before
+
+
+def test_a_property_without_a_number_teaches_nothing(learnable: AssayStore) -> None:
+    texts = list(DRUGS)
+    texts[3] = "C1CC"
+    store = replace(learnable, smiles=tuple(texts))
+    work = Pretraining(_encoder(store), store, replace(CONFIG, properties=1.0), seed=0)
+    assert work.properties[3].isnan().all()
+    assert all(math.isfinite(work.take_step(step)) for step in range(CONFIG.steps))
+
+
 @pytest.mark.parametrize(
     "settings",
-    [{"steps": -1}, {"batch_size": 0}, {"learning_rate": 0.0}, {"fresh": 1.0}, {"fresh": -0.1}],
+    [
+        {"steps": -1},
+        {"batch_size": 0},
+        {"learning_rate": 0.0},
+        {"fresh": 1.0},
+        {"fresh": -0.1},
+        {"properties": -1.0},
+    ],
 )
 def test_settings_that_cannot_run_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="pretraining"):
