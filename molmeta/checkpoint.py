@@ -18,26 +18,21 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-from molmeta.assays.task import LabeledMolecules, MeasuredMolecules
-from molmeta.chem.stored import batch_from_arrays
 from molmeta.chem.vocabulary import FEATURES_VERSION
 from molmeta.encoders.config import EncoderConfig
 from molmeta.encoders.graph import Backend
 from molmeta.errors import CheckpointError, MolmetaError, OutputError
+from molmeta.learner_weights import learner_from_arrays
 from molmeta.learners.base import Learner
 from molmeta.learners.memory import CompoundMemory, memory_from_arrays
 from molmeta.learners.registry import LEARNERS
 from molmeta.sealed_file import SealedFile, read_sealed, write_sealed
+from molmeta.stored_support import Support, support_arrays, support_from_arrays
 from molmeta.typed_json import from_json
 
 FORMAT_VERSION = 2
 """Raised when a file of the version before can no longer be read as it stands."""
-
-MAX_LAYERS = 64
-MAX_SETTING = 65_536
-"""No model has a larger whole number among its settings; a forged file could exhaust the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ class Checkpoint:
     """What was measured for the learner, by name."""
     seen_keys: Tensor
     """[n], int64, ascending: identity keys of the meta-train molecules; may be empty."""
-    support: LabeledMolecules | MeasuredMolecules | None = None
+    support: Support | None = None
     """The compounds measured on the target; only in a file of kind `target`."""
     support_smiles: tuple[str, ...] = ()
     """The support's molecules as text, in its order."""
@@ -154,8 +149,7 @@ def save_checkpoint(
             for field in fields(CompoundMemory)
         }
     if support is not None:
-        arrays = {**support.molecules.tensors(), **_measured(support)}
-        tensors |= {f"support.{name}": array for name, array in arrays.items()}
+        tensors |= {f"support.{name}": array for name, array in support_arrays(support).items()}
     on_cpu = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
     content = SealedFile(asdict(document), on_cpu, sha256="")
     try:
@@ -221,12 +215,19 @@ def _open(content: SealedFile, device: torch.device | str, backend: Backend) -> 
                 f"its tensor {reprlib.repr(name)} holds NaN or infinity. Train it again."
             )
         parts[part][rest] = tensor
-    learner = _learner(document, parts["learner"], backend).to(device)
+    learner = learner_from_arrays(
+        document.learner,
+        document.encoder_config,
+        document.learner_config,
+        parts["learner"],
+        backend,
+    ).to(device)
     if parts["memory"]:
         learner.memory = memory_from_arrays(parts["memory"])
     support = None
     if document.kind == "target":
-        support = _support(parts["support"], len(document.support_smiles), device)
+        n_support = len(document.support_smiles)
+        support = support_from_arrays(parts["support"], n_support).to(device)
     return Checkpoint(
         learner=learner,
         provenance=document.provenance,
@@ -261,91 +262,6 @@ def _document(values: dict[str, Any]) -> _Document:
             "compounds: a target has some, a learner none."
         )
     return document
-
-
-class _Unfilled(TorchFunctionMode):
-    """Leaves new parameters as they are: on `meta`, to fill them imports torch._dynamo for 2 s."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if getattr(func, "__module__", "") == "torch.nn.init":
-            return (kwargs or {}).get("tensor")
-        return func(*args, **(kwargs or {}))
-
-
-def _learner(document: _Document, stored: dict[str, Tensor], backend: Backend) -> Learner:
-    """The learner in evaluation mode, on CPU."""
-    kind = LEARNERS.get(document.learner)
-    if kind is None:
-        raise CheckpointError(
-            f"its method {reprlib.repr(document.learner)} is unknown here; known are "
-            f"{', '.join(LEARNERS)}. Upgrade molmeta."
-        )
-    for name, value in [*document.encoder_config.items(), *document.learner_config.items()]:
-        largest = MAX_LAYERS if "layers" in name else MAX_SETTING
-        if isinstance(value, int) and abs(value) > largest:
-            raise CheckpointError(
-                f"its setting {name} is {reprlib.repr(value)}; at most {largest} is read."
-            )
-    encoder = from_json(document.encoder_config, EncoderConfig, "its encoder_config")
-    config = from_json(document.learner_config, kind.Config, "its learner_config")
-    try:
-        # On `meta` a network has shapes and no memory, whatever sizes the file asks for.
-        with torch.device("meta"), _Unfilled():
-            learner = kind(encoder, config, backend)
-    except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"its settings make no network: {error}") from error
-    expected = learner.state_dict()
-    if set(stored) != set(expected):
-        missing, unknown = set(expected) - set(stored), set(stored) - set(expected)
-        raise CheckpointError(
-            f"its weights are not those of its settings: {len(missing)} are missing and "
-            f"{len(unknown)} unknown, such as {reprlib.repr(min(missing | unknown))}. "
-            "Train it again."
-        )
-    weights = {}
-    for name, like in expected.items():
-        weight = stored[name].float() if stored[name].dtype == torch.float16 else stored[name]
-        if weight.dtype != like.dtype or weight.shape != like.shape:
-            raise CheckpointError(
-                f"its weight {name!r} is {weight.dtype} of shape {list(weight.shape)}; its "
-                f"settings ask for {like.dtype} of shape {list(like.shape)}. Train it again."
-            )
-        weights[name] = weight
-    learner.load_state_dict(weights, assign=True)
-    return learner.eval()
-
-
-def _measured(support: LabeledMolecules | MeasuredMolecules) -> dict[str, Tensor]:
-    """What was measured of a support, by field."""
-    if isinstance(support, MeasuredMolecules):
-        return {"values": support.values, "relations": support.relations}
-    return {"labels": support.labels}
-
-
-def _support(
-    stored: dict[str, Tensor], n: int, device: torch.device | str
-) -> LabeledMolecules | MeasuredMolecules:
-    names = ("values", "relations") if "values" in stored else ("labels",)
-    measured = [stored.pop(name, torch.empty(0)) for name in names]
-    for name, array in zip(names, measured, strict=True):
-        dtype = torch.int8 if name == "relations" else torch.float32
-        if array.dtype != dtype or array.shape != (n,):
-            raise CheckpointError(
-                f"it has {name} of shape {list(array.shape)} and type {array.dtype} for {n} "
-                f"support compounds; it should have one {str(dtype).removeprefix('torch.')} each."
-            )
-    molecules = batch_from_arrays(stored, n).to(device)
-    if len(measured) == 1:
-        labels = measured[0]
-        if not bool(((labels == 0) | (labels == 1)).all()):
-            raise CheckpointError("its support labels are not all 0 or 1.")
-        return LabeledMolecules(molecules, labels.to(device))
-    values, relations = measured
-    if not bool((relations.abs() <= 1).all()):
-        raise CheckpointError("its support relations are not all -1, 0 or 1.")
-    return MeasuredMolecules(molecules, values.to(device), relations.to(device))
 
 
 def _seen_keys(stored: dict[str, Tensor]) -> Tensor:

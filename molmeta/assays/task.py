@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from molmeta.chem.batch import MoleculeBatch
@@ -24,6 +25,10 @@ class LabeledMolecules:
         """The molecules at `rows` [k]."""
         return LabeledMolecules(self.molecules.gather(rows), self.labels[rows])
 
+    def to(self, device: torch.device | str) -> LabeledMolecules:
+        """The same on another device."""
+        return LabeledMolecules(self.molecules.to(device), self.labels.to(device))
+
 
 @dataclass(frozen=True, slots=True)
 class MeasuredMolecules:
@@ -42,6 +47,12 @@ class MeasuredMolecules:
         """The molecules at `rows` [k]."""
         return MeasuredMolecules(
             self.molecules.gather(rows), self.values[rows], self.relations[rows]
+        )
+
+    def to(self, device: torch.device | str) -> MeasuredMolecules:
+        """The same on another device."""
+        return MeasuredMolecules(
+            self.molecules.to(device), self.values.to(device), self.relations.to(device)
         )
 
 
