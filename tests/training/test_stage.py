@@ -1,6 +1,7 @@
 """What comes before the episodes: stopping changes nothing, and no two settings mix in a folder."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from molmeta.training.feature_weights import FeatureWeightsConfig, Weighing, fit
 from molmeta.training.pretraining import Pretraining, PretrainingConfig, pretrain
 from molmeta.training.stage import Stage
 from molmeta.training.stopping import StopSignals
+from tests.molecules import DRUGS
 from tests.training.tiny import ENCODER
 
 Weights = dict[str, torch.Tensor]
@@ -26,8 +28,10 @@ def _pretrained(store: AssayStore, folder: Path, rate: float, stop: StopSignals)
     torch.manual_seed(0)
     encoder = FusedEncoder(ENCODER, "pyg")
     encoder.fit_inputs(store.molecules)
-    config = PretrainingConfig(steps=6, batch_size=32, learning_rate=rate, warmup_steps=2)
-    pretrain(encoder, store, config, 0, folder, stop)
+    config = PretrainingConfig(
+        steps=6, batch_size=32, learning_rate=rate, warmup_steps=2, properties=1.0
+    )
+    pretrain(encoder, replace(store, smiles=tuple(DRUGS)), config, 0, folder, stop)
     return encoder.state_dict()
 
 
