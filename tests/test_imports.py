@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 # From left to right; a room imports itself and what stands before it.
 ORDER = (
     *("errors", "device", "forkserver", "typed_json", "whole_file", "sealed_file", "chem"),
-    *("assays", "encoders", "learners", "checkpoint", "scores", "text_scoring", "target"),
+    *("assays", "encoders", "learners", "learner_weights", "stored_support", "checkpoint"),
+    *("scores", "text_scoring", "target"),
     *("explanation", "suggestion", "evaluation", "ranked_table", "predictor", "embedding"),
     *("deepchem_models", "screening", "index", "report", "server", "training", "molmeta_cli"),
 )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
-from rdkit import Chem
-from rdkit.Chem import rdMolDescriptors
 from torch import Tensor
 from tqdm import tqdm
 
 from molmeta.assays.store import AssayStore
-from molmeta.chem.intake import Molecule, read_smiles
 from molmeta.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rdkit import Chem
 
 N_PROPERTIES: Final = 46
 """What `_properties` returns."""
@@ -44,6 +44,9 @@ def computed_properties(store: AssayStore, places: Tensor) -> Tensor:
             "Computed properties need the SMILES of the assays: open them from a file, or set "
             "pretraining.properties to 0."
         )
+    # Here, because training without them needs no RDKit once the molecules are featurised.
+    from molmeta.chem.intake import Molecule, read_smiles
+
     chosen = places.tolist()
     values = np.full((len(store.molecules), N_PROPERTIES), np.nan)
     for place in tqdm(chosen, desc="computed properties", unit="molecule", disable=None):
@@ -59,6 +62,8 @@ def computed_properties(store: AssayStore, places: Tensor) -> Tensor:
 
 
 def _properties(mol: Chem.Mol) -> list[float]:
+    from rdkit.Chem import rdMolDescriptors
+
     return [
         *rdMolDescriptors.CalcCrippenDescriptors(mol),
         rdMolDescriptors.CalcTPSA(mol),
