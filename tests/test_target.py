@@ -301,7 +301,7 @@ def test_a_probability_has_an_interval_that_narrows_with_the_support(target: Tar
     assert math.log(row.high / (1 - row.high)) - row.logit == pytest.approx(reach, abs=1e-3)
     assert row.logit - math.log(row.low / (1 - row.low)) == pytest.approx(reach, abs=1e-3)
     # As measured: benchmarks/domain.py.
-    for n, measured in ((16, 1.75), (32, 1.48), (64, 1.19)):
+    for n, measured in ((16, 1.86), (32, 1.60), (64, 1.31)):
         assert target_module.probability_reach(n) == pytest.approx(measured, abs=0.03)
 
 
