@@ -50,7 +50,7 @@ def learner_from_arrays(
         backend: who passes messages in the encoder.
 
     Raises:
-        CheckpointError: what makes no learner; the sentence goes on after "it cannot be used: ".
+        CheckpointError: what makes no learner, after the words "cannot be used as a model:".
     """
     kind = LEARNERS.get(name)
     if kind is None:

@@ -26,7 +26,7 @@ def support_from_arrays(stored: Mapping[str, Tensor], n: int) -> Support:
     """The support of `n` compounds that `support_arrays` gave, once it is known to be one.
 
     Raises:
-        CheckpointError: what makes no support; the sentence goes on after "it cannot be used: ".
+        CheckpointError: what makes no support, after the words "cannot be used as a model:".
     """
     names = ("values", "relations") if "values" in stored else ("labels",)
     measured = [stored.get(name, torch.empty(0)) for name in names]

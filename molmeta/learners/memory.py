@@ -66,10 +66,18 @@ class _Records:
         return (self.grades - self.means[self.owners]) * scale[self.owners]
 
     @cached_property
+    def columns(self) -> tuple[Tensor, Tensor]:
+        """The assays of all entries [m], ascending, and the place there of each: [e]."""
+        assays, places = torch.unique(self.assays, return_inverse=True)
+        return assays, places
+
+    @cached_property
     def profiles(self) -> tuple[Tensor, Tensor]:
         """The scaled grades as a matrix [k, m], and its assays [m], ascending."""
-        assays = torch.unique(self.assays)
-        return self.matrix(self.scaled, assays), assays
+        assays, places = self.columns
+        matrix = torch.zeros(len(self.known), len(assays), dtype=torch.float64)
+        matrix[self.owners, places] = self.scaled
+        return matrix, assays
 
     def sums(self, values: Tensor) -> Tensor:
         """Of `values` [e], over the entries of each known molecule: [k]."""
@@ -174,16 +182,16 @@ class CompoundMemory:
     def together(self, molecules: MoleculeBatch) -> float:
         """Share of the pairs of molecules that one assay at least measured both of: 0..1."""
         records = self._records(molecules)
-        assays: Tensor = torch.unique(records.assays)
-        measured = records.matrix(torch.ones_like(records.grades), assays)
+        assays, places = records.columns
+        measured = torch.zeros(len(records.known), len(assays))
+        measured[records.owners, places] = 1
         both = measured @ measured.T > 0
         n_pairs = max(records.n * (records.n - 1), 1)
         return float(both.sum() - both.diagonal().sum()) / n_pairs
 
     def assays_of(self, molecules: MoleculeBatch) -> Tensor:
         """The assays that know one of the molecules at least: [k], int64, ascending."""
-        assays: Tensor = torch.unique(self._records(molecules).assays)
-        return assays
+        return self._records(molecules).columns[0]
 
     def profiles(self, molecules: MoleculeBatch, assays: Tensor) -> Tensor:
         """Grades in `assays` [k], ascending, 0 where there is none: [n, k], on the CPU."""
