@@ -270,10 +270,10 @@ def add(name, tensor):
             add("../../x", torch.ones(1)), "no tensor of a learner", id="D13-name-as-path"
         ),
         pytest.param(
-            add("learner.log_temperature", torch.ones(1)), "shape", id="D10-weight-of-another-shape"
+            add("learner.temperature.law", torch.ones(1)), "shape", id="D10-weight-of-another-shape"
         ),
         pytest.param(
-            add("learner.log_temperature", torch.tensor([1, 1])),
+            add("learner.temperature.law", torch.tensor([1, 1])),
             "int64",
             id="D10-weight-of-another-type",
         ),

@@ -24,6 +24,7 @@ from molmeta.encoders.fused import FusedEncoder
 from molmeta.encoders.graph import Backend
 from molmeta.errors import SupportError
 from molmeta.learners.memory import CompoundMemory
+from molmeta.learners.size_law import SizeLaw
 from molmeta.learners.space import Range
 
 
@@ -63,6 +64,15 @@ class Learner(nn.Module, ABC):
 
     config: Any
     """Of the type `Config`."""
+
+    @property
+    def calibrated(self) -> list[nn.Parameter]:
+        """What is to be fitted on assays that no weight was trained on.
+
+        All of it acts on what adaptation has made, so that it has a gradient in evaluation mode.
+        """
+        laws = [module for module in self.modules() if isinstance(module, SizeLaw)]
+        return [law.law for law in laws]
 
     def adapt(self, support: LabeledMolecules) -> Predictor:
         """A predictor for the task that `support` [n_support] comes from.

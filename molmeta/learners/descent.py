@@ -136,7 +136,8 @@ class FullDescent(Learner):
             rates,
             first_order=first_order,
         )
-        return lambda molecules: self.head.predict(adapted, self.features(adapted, molecules))
+        finished = self.head.finished(adapted, len(support))
+        return lambda molecules: self.head.predict(finished, self.features(finished, molecules))
 
 
 def of_encoder(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:

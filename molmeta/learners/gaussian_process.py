@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.learners.base import Embedded, Prediction
@@ -65,6 +65,15 @@ class KernelLearner(ValueHeadLearner, Generic[Now]):
     @abstractmethod
     def memory_factor(self, now: Now) -> Tensor:
         """From a known compound's mean grade to its prior mean: []."""
+
+    @property
+    def calibrated(self) -> list[nn.Parameter]:
+        """Everything outside the encoder: the solve is differentiable."""
+        return [
+            parameter
+            for name, parameter in self.named_parameters()
+            if not name.startswith("encoder.") and parameter.requires_grad
+        ]
 
     @property
     def memory_of_values(self) -> CompoundMemory | None:

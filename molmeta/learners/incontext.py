@@ -15,6 +15,7 @@ from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Head, HeadLearner, Prediction
 from molmeta.learners.prototypes import class_log_odds
 from molmeta.learners.setting import Setting
+from molmeta.learners.size_law import SizeLaw
 
 _UNKNOWN = 2
 _STEEPEST_SLOPE = 8.0
@@ -93,10 +94,11 @@ class InContext(HeadLearner):
     processes (Kim et al. 2019) and CAMP (Fifty et al. 2023). A token is a projected embedding plus
     that of its label: inactive, active, or not known. The support reads itself, a query molecule
     the support, layer by layer; without positions the order of the support means nothing. The logit
-    is a linear function of the last token, plus the log odds of the class counts, as attention
-    averages and so loses how sure a ratio is. Departures: the attention is drawn to similar
-    molecules (see `ContextLayer`); query molecules do not see each other, so that a score is of one
-    molecule alone; no latent variable, and so no uncertainty of its own.
+    is a linear function of the last token at a learned temperature (see `SizeLaw`), plus the log
+    odds of the class counts, as attention averages and so loses how sure a ratio is. Departures:
+    the attention is drawn to similar molecules (see `ContextLayer`); query molecules do not see
+    each other, so that a score is of one molecule alone; no latent variable, and so no uncertainty
+    of its own.
     """
 
     Config = InContextConfig
@@ -112,6 +114,7 @@ class InContext(HeadLearner):
             ContextLayer(config.width, config.heads) for _ in range(config.layers)
         )
         self.readout = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, 1))
+        self.temperature = SizeLaw()
 
     @property
     def length(self) -> float:
@@ -126,6 +129,7 @@ class InContext(HeadLearner):
         for layer in self.layers[:-1]:
             contexts.append(layer(contexts[-1], contexts[-1], similarities))
         prior = class_log_odds(labels)
+        scale = self.temperature(len(labels))
 
         def head(query: Embedded) -> Prediction:
             unknown = torch.full((len(query.vectors),), _UNKNOWN, device=labels.device)
@@ -133,7 +137,7 @@ class InContext(HeadLearner):
             similarities = pair_similarities(support, query)
             for layer, context in zip(self.layers, contexts, strict=True):
                 tokens = layer(tokens, context, similarities)
-            logit = self.readout(tokens)[:, 0] + prior
+            logit = scale * self.readout(tokens)[:, 0] + prior
             return Prediction(logit, torch.full_like(logit, torch.nan))
 
         return head

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.learners.setting import Setting
-
-_REFERENCE_SIZE = 32
+from molmeta.learners.size_law import REFERENCE_SIZE
 
 _LONGEST = 16.0
 """Times the start. A logistic loss over features of length 2, where heads begin, curves by 5/4 at
@@ -92,7 +91,7 @@ class InnerRates(nn.Module):
             n_steps: how many steps there are.
             n_support: molecules of the support, or of each.
         """
-        sizes = self.coefficients.new_tensor(n_support).div(_REFERENCE_SIZE).log()
+        sizes = self.coefficients.new_tensor(n_support).div(REFERENCE_SIZE).log()
         steps = []
         for k in range(1, n_steps + 1):
             terms = torch.stack(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from molmeta.learners.base import Prediction
 from molmeta.learners.prototypes import (
-    REFERENCE_SIZE,
     RIDGE,
     ClassMetric,
     class_log_odds,
     prototypes,
 )
 from molmeta.learners.setting import Setting
+from molmeta.learners.size_law import REFERENCE_SIZE, SizeLaw
 
 HeadInit = Literal["prototype", "learned"]
 
@@ -44,6 +44,7 @@ class LinearHead(nn.Module):
     def __init__(self, dim: int, init: HeadInit) -> None:
         super().__init__()
         self.log_radius = Setting(torch.tensor(math.log(_START_RADIUS)))
+        self.temperature = SizeLaw()
         self.init: HeadInit = init
         if init == "learned":
             self.weight = nn.Parameter(torch.zeros(dim))
@@ -65,6 +66,20 @@ class LinearHead(nn.Module):
             start = slope, -slope @ means.mean(0)
         weight, bias = start
         return dict(zip(self.PARAMETERS, (weight, bias + class_log_odds(labels)), strict=True))
+
+    def finished(
+        self, parameters: Mapping[str, Tensor], n_support: int | Sequence[int]
+    ) -> dict[str, Tensor]:
+        """Parameters after the last step, with their log odds at the learned temperature.
+
+        Args:
+            parameters: of one head or of several, [..., dim] and [...], and any others.
+            n_support: molecules of the support, or of each head's.
+        """
+        weight, bias = (parameters[name] for name in self.PARAMETERS)
+        scale = self.temperature(n_support)
+        scaled = scale[..., None] * weight, scale * bias
+        return {**parameters, **dict(zip(self.PARAMETERS, scaled, strict=True))}
 
     def forward(self, parameters: Mapping[str, Tensor], features: Tensor) -> Tensor:
         """Logits [..., n] under weights [..., dim] and biases [...]: of one head or of several."""

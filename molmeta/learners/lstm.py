@@ -119,8 +119,8 @@ class LSTMMetaLearner(HeadLearner):
         for _ in range(self.config.inner_steps):
             loss, gradient = _loss_and_gradient(weights.detach(), features.detach(), labels)
             weights, state = self.rule(weights, gradient, loss, state)
-        adapted = from_vector(weights)
-        return lambda query: self.head.predict(adapted, self.head.features(query.vectors))
+        finished = self.head.finished(from_vector(weights), len(labels))
+        return lambda query: self.head.predict(finished, self.head.features(query.vectors))
 
 
 def told(x: Tensor) -> Tensor:

@@ -83,7 +83,8 @@ class ANIL(HeadLearner):
             self.rates(first_rates, self.config.inner_steps, len(labels)),
             first_order=self.config.first_order,
         )
-        return lambda query: self.head.predict(adapted, self.head.features(query.vectors))
+        finished = self.head.finished(adapted, len(labels))
+        return lambda query: self.head.predict(finished, self.head.features(query.vectors))
 
 
 class MAML(FullDescent):

@@ -15,10 +15,9 @@ from molmeta.encoders.graph import Backend
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Head, HeadLearner, Prediction
 from molmeta.learners.prototypes import class_log_odds
-from molmeta.learners.setting import Setting
+from molmeta.learners.size_law import SizeLaw
 from molmeta.learners.space import Int, Range
 
-_REFERENCE_SIZE = 32
 # What ranks best on a pre-trained encoder: 1 to 1.5 at 16 compounds, 4 to 5 at 256.
 _START_SHARPNESS, _START_GROWTH = 1.7, 0.5
 _START_SCALE = 5.0
@@ -105,10 +104,12 @@ class Matching(HeadLearner):
     the inactives. Departures:
 
     - The logit is c/τ times the same with means for sums, plus the log odds of the class counts
-      with one of each added, as in ProtoNet: the ratio of the classes enters once, and c makes the
-      probabilities right where the τ that ranks best would leave them near a half.
-    - ln τ = a + b·ln(n_support / 32), because the more compounds there are, the fewer of them
-      should be asked: the logit goes from the class means (τ = 0) to the nearest neighbours.
+      with one of each added, as in ProtoNet: the ratio of the classes enters once, and the
+      temperature c makes the probabilities right where the τ that ranks best would leave them near
+      a half.
+    - τ and c follow the size of the support (see `SizeLaw`), because the more compounds there are,
+      the fewer of them should be asked: the logit goes from the class means (τ = 0) to the nearest
+      neighbours.
     - Embeddings are brought to length √dim, as the encoder is pre-trained on their direction alone.
     """
 
@@ -122,19 +123,13 @@ class Matching(HeadLearner):
         super().__init__(encoder, backend)
         self.config = config
         self.context = FullContext(self.encoder.dim)
-        self.log_sharpness = Setting(torch.tensor([math.log(_START_SHARPNESS), _START_GROWTH]))
-        """[2]: a and b."""
-        self.log_scale = Setting(torch.tensor(math.log(_START_SCALE)))
+        self.sharpness = SizeLaw(math.log(_START_SHARPNESS), _START_GROWTH)
+        self.temperature = SizeLaw(math.log(_START_SCALE))
 
     @property
     def length(self) -> float:
         """√dim."""
         return math.sqrt(self.encoder.dim)
-
-    def sharpness(self, n_support: int) -> Tensor:
-        """τ for a support of this size: []."""
-        level, growth = self.log_sharpness
-        return torch.exp(level + growth * math.log(n_support / _REFERENCE_SIZE))
 
     def fit_head(self, support: Embedded, labels: Tensor) -> Head:
         """The head for a support of both classes; labels [n_support]."""
@@ -144,12 +139,13 @@ class Matching(HeadLearner):
         )
         active = labels == 1
         prior = class_log_odds(labels) * self.config.class_prior
+        scale = self.temperature(len(labels))
 
         def head(query: Embedded) -> Prediction:
             in_context = self.context.of_query(query.vectors, sharpness, seen)
             similarity = sharpness * cosines(in_context, vectors)
             odds = log_mean_exp(similarity[:, active]) - log_mean_exp(similarity[:, ~active])
-            logit = self.log_scale.exp() / sharpness * odds + prior
+            logit = scale / sharpness * odds + prior
             return Prediction(logit, torch.full_like(logit, torch.nan))
 
         return head

@@ -145,9 +145,10 @@ class Platipus(HeadLearner):
         return as_vector(self._descend(start, features, labels, rates, n_steps=1))
 
     def _after_steps(self, drawn: Tensor, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Heads after the inner loop, from `drawn` [..., dim + 1]."""
+        """Heads as they predict after the inner loop, from `drawn` [..., dim + 1]."""
         start = from_vector(drawn)
-        return self._descend(start, features, labels, self.rates, self.config.inner_steps)
+        adapted = self._descend(start, features, labels, self.rates, self.config.inner_steps)
+        return self.head.finished(adapted, len(labels))
 
     def _descend(
         self,

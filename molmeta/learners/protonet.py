@@ -16,16 +16,16 @@ from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, HeadLearner, Prediction
 from molmeta.learners.parts import AVERAGE, LEARNED, Parts
 from molmeta.learners.prototypes import (
-    REFERENCE_SIZE,
     RIDGE,
     ClassMetric,
     class_log_odds,
     prototypes,
 )
-from molmeta.learners.setting import Setting
+from molmeta.learners.size_law import SizeLaw
 from molmeta.learners.space import Float, Range
 
-_START_LOG_TEMPERATURE = 1.5
+_START_LEVEL = 1.5
+"""Of the temperature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class ProtoNet(HeadLearner):
     Near by the `ClassMetric`. FS-Mol has a metric for each class instead, shrunk towards the whole
     support's covariance (Bateni et al. 2020, "Simple CNAPS"), and trains its encoder for days
     against the noise of that. Other departures: embeddings are brought to length √dim, as the
-    encoder is pre-trained on their direction alone; distances are divided by dim and the logit is
-    scaled by e^(a + b·ln(n_support / 32)), a and b learned, because raw distances in 256 dimensions
-    give probabilities of 0 and 1; and the log odds of the class counts are kept, because a support
-    that keeps the assay's ratio tells something.
+    encoder is pre-trained on their direction alone; distances are divided by dim and scaled by a
+    learned temperature (see `SizeLaw`), because raw ones in 256 dimensions give probabilities of 0
+    and 1; and the log odds of the class counts are kept, because a support that keeps the assay's
+    ratio tells something.
     """
 
     Config = ProtoNetConfig
@@ -68,8 +68,7 @@ class ProtoNet(HeadLearner):
     ) -> None:
         super().__init__(encoder, backend)
         self.config = config
-        self.log_temperature = Setting(torch.tensor([_START_LOG_TEMPERATURE, 0.0]))
-        """[2]: a and b."""
+        self.temperature = SizeLaw(_START_LEVEL)
 
     @property
     def length(self) -> float:
@@ -82,9 +81,7 @@ class ProtoNet(HeadLearner):
         means = prototypes(vectors, labels)
         metric = ClassMetric.of(vectors, labels, self.config.ridge)
         prior = class_log_odds(labels) * self.config.class_prior
-        level, growth = self.log_temperature
-        temperature = torch.exp(level + growth * math.log(len(labels) / REFERENCE_SIZE))
-        scale = temperature / vectors.shape[1]
+        scale = self.temperature(len(labels)) / vectors.shape[1]
         slope = 2 * scale * metric(means.diff(dim=0))[0]
         return PrototypeHead(vectors, labels, means.mean(0), metric, prior, scale, slope)
 

@@ -9,12 +9,10 @@ import torch
 from torch import Tensor
 
 from molmeta.learners.base import require_both_classes
+from molmeta.learners.size_law import REFERENCE_SIZE
 
 RIDGE: Final = 20.0
 """Of the covariance of 32 compounds, where the mean square of a coordinate is 1."""
-
-REFERENCE_SIZE: Final = 32
-"""Compounds of the support at which laws of its size are 1."""
 
 
 def prototypes(vectors: Tensor, labels: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class Reptile(FullDescent):
     def meta_loss(self, episodes: EpisodeBatch) -> Tensor:
         """Mean over tasks of the loss on all compounds after the steps; its gradient is Reptile's.
 
-        The head's radius, which takes no steps, gets the gradient of this loss itself.
+        The head's radius and temperature, which take no steps, get that of this loss itself.
         """
         losses = []
         for support, query in zip(episodes.support, episodes.query, strict=True):
@@ -60,7 +60,8 @@ class Reptile(FullDescent):
                     if self.head.init == "learned" or name not in LinearHead.PARAMETERS
                 ]
             ).sum()
-            losses.append(self.loss(adapted, task) + displacement - displacement.detach())
+            error = self.loss(self.head.finished(adapted, len(task)), task)
+            losses.append(error + displacement - displacement.detach())
         return torch.stack(losses).mean()
 
     def _after_a_pass(self, start: dict[str, Tensor], task: LabeledMolecules) -> dict[str, Tensor]:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from molmeta.chem.batch import MoleculeBatch
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.setting import Setting
+from molmeta.learners.size_law import REFERENCE_SIZE
 
-_REFERENCE_SIZE = 32
 _MANY_ASSAYS = math.log(300)
 """ln of the assays that measured a compound of a large panel."""
 _ONE_PAPER = 0.15
@@ -47,7 +47,7 @@ def situation(support: MoleculeBatch, memory: CompoundMemory | None, similarity:
         n_assays = memory.n_assays(support)
         known = float((n_assays > 0).double().mean()) * (1 - without)
         depth = float(torch.log1p(n_assays).mean()) / _MANY_ASSAYS * (1 - without)
-    size = math.log(len(support) / _REFERENCE_SIZE)
+    size = math.log(len(support) / REFERENCE_SIZE)
     pairs = len(support) * (len(support) - 1)
     alike = float(similarity.sum() - similarity.diagonal().sum()) / pairs
     parts = [1.0, size, known, depth, without, _SPREAD * (alike - _USUAL)]

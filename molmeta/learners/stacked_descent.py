@@ -74,7 +74,8 @@ def stacked_logits(
         for step in rates
     ]
     adapted = descend(learner, start, loss, steps, first_order=first_order)
-    return list(torch.split(_logits(learner, adapted, query), query.sizes))
+    finished = learner.head.finished(adapted, support.sizes)
+    return list(torch.split(_logits(learner, finished, query), query.sizes))
 
 
 def _start(learner: FullDescent, support: Side) -> dict[str, Tensor]:

@@ -1,9 +1,10 @@
-"""Fit what is not the encoder, a few dozen numbers, on assays that the encoder has not seen.
+"""Fit what a learner has of settings, two to a few dozen numbers, on assays that it has not seen.
 
 On the assays that it was trained on an encoder looks better than it is, and a head fitted there
-trusts it too much. So some meta-train assays are set aside (see `set_aside`), and kernel weights,
-noise and scales are fitted on those. The compound memory knows them too: it is asked as it would be
-without the assay at hand. Validation assays then judge a model that has not seen them at all.
+trusts it too much. So some meta-train assays are set aside (see `set_aside`), and temperatures,
+kernel weights and noise are fitted on those. The compound memory knows them too: it is asked as it
+would be without the assay at hand. Validation assays then judge a model that has not seen them at
+all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tqdm import tqdm
 
 from molmeta.assays.episodes import can_split, random_split
 from molmeta.assays.store import AssayStore
-from molmeta.assays.task import Task
+from molmeta.assays.task import LabeledMolecules, Task
 from molmeta.errors import ConfigError
 from molmeta.evaluation.value_protocol import has_values
 from molmeta.learners.base import Embedded, HeadLearner, Learner
@@ -113,8 +114,8 @@ def calibrate(
     config: CalibrationConfig,
     seed: int,
     places: Sequence[int] | None = None,
-) -> HeadLearner:
-    """Fit every parameter of `learner` outside its encoder, in place, by the episodes' loss.
+) -> None:
+    """Fit what `learner.calibrated` names, in place, by the episodes' loss.
 
     Settings of values are fitted after those of classes, where assays have values, by density and
     squared error.
@@ -127,13 +128,8 @@ def calibrate(
         places: of the assays in the learner's memory; None where it does not hold them.
 
     Raises:
-        ConfigError: the learner adapts its encoder, so that there is no head to fit alone, or no
-            assay can be split.
+        ConfigError: no assay can be split.
     """
-    if not isinstance(learner, HeadLearner):
-        raise ConfigError(
-            f"A {type(learner).__name__} adapts its encoder too: calibration.steps must be 0."
-        )
     known = [None] * len(assays) if places is None else places
     fitting = [
         _Assay(task, _embed(learner, assays, task), place)
@@ -153,7 +149,6 @@ def calibrate(
                 with_values += [assay, replace(assay, task=points)]
         if with_values:
             _lower(_value_loss, learner, with_values, config, seed)
-    return learner
 
 
 EpisodeLoss = Callable[[Any, Embedded, Task, Tensor, Tensor], Tensor | None]
@@ -162,11 +157,16 @@ rows; None where the support teaches nothing."""
 
 
 def _class_loss(
-    learner: HeadLearner, embedded: Embedded, task: Task, support: Tensor, query: Tensor
+    learner: Learner, embedded: Embedded, task: Task, support: Tensor, query: Tensor
 ) -> Tensor:
     labels = task.labels.to(embedded.vectors.device)
-    head = learner.fit_head(embedded.gather(support), labels[support])
-    logits = head(embedded.gather(query)).logit
+    if isinstance(learner, HeadLearner):
+        head = learner.fit_head(embedded.gather(support), labels[support])
+        logits = head(embedded.gather(query)).logit
+    else:
+        molecules = embedded.molecules
+        predictor = learner.adapt(LabeledMolecules(molecules.gather(support), labels[support]))
+        logits = predictor(molecules.gather(query)).logit
     return nn.functional.binary_cross_entropy_with_logits(logits, labels[query])
 
 
@@ -199,13 +199,14 @@ def _unexplained(means: Tensor, measured: Tensor, support: Tensor) -> Tensor:
 
 def _lower(
     loss_of: EpisodeLoss,
-    learner: HeadLearner,
+    learner: Learner,
     assays: Sequence[_Assay],
     config: CalibrationConfig,
     seed: int,
 ) -> None:
     """Descend the mean loss of random episodes, in place."""
-    optimizer = torch.optim.Adam(head_parameters(learner).values(), lr=config.learning_rate)
+    fitted = learner.calibrated
+    optimizer = torch.optim.Adam(fitted, lr=config.learning_rate)
     rng = np.random.default_rng(mixed_seed(seed, len(assays)))
     memory = learner.memory
     kinds = _kinds(assays, memory)
@@ -223,7 +224,7 @@ def _lower(
             learner.memory = None if forgets else assay.memory(memory)
             loss = loss_of(learner, assay.molecules, assay.task, support, query)
             if loss is not None:
-                (loss / config.tasks_per_step).backward()  # type: ignore[no-untyped-call]
+                (loss / config.tasks_per_step).backward(inputs=fitted)  # type: ignore[no-untyped-call]
         optimizer.step()
     learner.memory = memory
 
@@ -266,15 +267,10 @@ def _chances_of_decks(
     return chances / total if total else None
 
 
-def head_parameters(learner: HeadLearner) -> dict[str, nn.Parameter]:
-    """The parameters outside the encoder, by name."""
-    return {
-        name: parameter
-        for name, parameter in learner.named_parameters()
-        if not name.startswith("encoder.") and parameter.requires_grad
-    }
-
-
 @torch.no_grad()
-def _embed(learner: HeadLearner, assays: AssayStore, task: Task) -> Embedded:
-    return learner.embed(assays.molecules.gather(task.molecules.to(assays.molecules.device)))
+def _embed(learner: Learner, assays: AssayStore, task: Task) -> Embedded:
+    molecules = assays.molecules.gather(task.molecules.to(assays.molecules.device))
+    if isinstance(learner, HeadLearner):
+        return learner.embed(molecules)
+    # An encoder that adapts has no vectors to keep.
+    return Embedded(torch.empty(len(molecules), 0, device=molecules.device), molecules)

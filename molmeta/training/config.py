@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
-from molmeta.learners.base import HeadLearner, Learner
+from molmeta.learners.base import Learner
 from molmeta.learners.deepkernel import DeepKernel
 from molmeta.learners.registry import LEARNERS
 from molmeta.training.calibration import CalibrationConfig
@@ -97,10 +97,6 @@ class RunConfig:
             ConfigError: no such learner, one without weights, or a negative seed.
         """
         kind = trainable_kind(self.learner)
-        if self.calibration.steps and not issubclass(kind, HeadLearner):
-            raise ConfigError(
-                f"A {kind.__name__} adapts its encoder too: calibration.steps must be 0."
-            )
         if self.feature_weights.steps and not issubclass(kind, DeepKernel):
             raise ConfigError(
                 f"A {kind.__name__} weighs no features: feature_weights.steps must be 0."

@@ -152,9 +152,10 @@ def test_predictor_adapted_in_evaluation_mode_keeps_no_graph(
     head_init: str, support: LabeledMolecules, query: MoleculeBatch
 ) -> None:
     learner = make_maml(head_init=head_init).eval()
+    # All that MAML predicts with are adapted parameters, but for the head's radius and temperature.
+    for setting in (learner.head.log_radius, learner.head.temperature.law):
+        setting.requires_grad_(False)
     predictor = learner.adapt(support)
-    # All that MAML predicts with are adapted parameters, but for the head's radius.
-    learner.head.requires_grad_(False)
     assert not predictor(query).logit.requires_grad
 
 

@@ -26,8 +26,8 @@ def plain(batch: MoleculeBatch, sharpness: float, scale: float, **settings: floa
     config = MatchingConfig(**{"context_steps": 0, "class_prior": 0.0, **settings})  # type: ignore[arg-type]
     learner = Matching(TINY, config).eval()
     with torch.no_grad():
-        learner.log_sharpness.copy_(torch.tensor([math.log(sharpness), 0.0]))
-        learner.log_scale.fill_(math.log(scale))
+        learner.sharpness.law.copy_(torch.tensor([math.log(sharpness), 0.0]))
+        learner.temperature.law.copy_(torch.tensor([math.log(scale), 0.0]))
     return learner
 
 
@@ -64,15 +64,6 @@ def test_blunt_it_compares_class_means_and_sharp_it_asks_the_nearest(batch: Mole
     assert blunt.item() == pytest.approx(4 * ((1 + math.sqrt(0.5)) / 2 - (0 - 1) / 2), rel=1e-3)
     sharp = logits(plain(batch, 1e3, 4.0), batch, query, rows)
     assert sharp.item() == pytest.approx(4 * (1 - 0), rel=1e-3)
-
-
-def test_more_compounds_make_it_sharper_by_a_learned_power() -> None:
-    learner = Matching(TINY, MatchingConfig())
-    with torch.no_grad():
-        learner.log_sharpness.copy_(torch.tensor([math.log(3.0), 0.5]))
-    assert learner.sharpness(32).item() == pytest.approx(3.0)
-    assert learner.sharpness(128).item() == pytest.approx(6.0)
-    assert learner.sharpness(8).item() == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize("steps", [1, 3])

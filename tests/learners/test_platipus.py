@@ -114,7 +114,9 @@ def test_the_meta_loss_is_the_query_loss_of_a_draw_and_its_divergence(
         deviation = 0.1 * math.exp(-0.7)
         drawn = posterior + deviation * noise
         weight, bias = descended(drawn[:-1], drawn[-1], seen, known, 2)
-        error = nn.functional.binary_cross_entropy_with_logits(asked @ weight + bias, hidden)
+        level, growth = learner.head.temperature.law
+        logits = torch.exp(level + growth * math.log(12 / 32)) * (asked @ weight + bias)
+        error = nn.functional.binary_cross_entropy_with_logits(logits, hidden)
         divergence = kl_divergence(Normal(posterior, deviation), Normal(prior, 0.1)).sum()
     torch.testing.assert_close(loss.detach(), error + divergence / 6)
 

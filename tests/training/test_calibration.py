@@ -14,40 +14,51 @@ from molmeta.chem.similarity import tanimoto
 from molmeta.errors import ConfigError
 from molmeta.evaluation.protocol import run_protocol
 from molmeta.evaluation.value_protocol import run_value_task
-from molmeta.learners.base import Embedded, HeadLearner
+from molmeta.learners.base import Embedded, Learner
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.registry import LEARNERS
 from molmeta.learners.values import ValueHeadLearner
 from molmeta.training import calibration
-from molmeta.training.calibration import CalibrationConfig, calibrate, head_parameters
-from tests.training.tiny import ENCODER, task, tiny_config
+from molmeta.training.calibration import CalibrationConfig, calibrate
+from tests.training.tiny import ENCODER, task
 
 CONFIG = CalibrationConfig(steps=15, tasks_per_step=4, support_sizes=(8, 16), query_size=32)
 
 
-def _learner(name: str) -> HeadLearner:
+def _learner(name: str) -> Learner:
     torch.manual_seed(0)
     learner = LEARNERS[name](ENCODER, LEARNERS[name].Config())  # type: ignore[call-arg,arg-type]
-    assert isinstance(learner, HeadLearner)
     return learner.eval()
 
 
-@pytest.mark.parametrize("name", ["deepkernel", "protonet", "anil"])
-def test_the_head_moves_and_the_encoder_does_not(name: str, learnable: AssayStore) -> None:
+@pytest.mark.parametrize("name", [name for name, kind in LEARNERS.items() if kind.trainable])
+def test_what_is_calibrated_moves_and_nothing_else(name: str, learnable: AssayStore) -> None:
     learner = _learner(name)
     before = {n: p.detach().clone() for n, p in learner.named_parameters()}
-    calibrate(learner, learnable, CONFIG, seed=0)
-    head = head_parameters(learner)
-    assert any(not torch.equal(before[n], p) for n, p in head.items())
-    for n, p in learner.named_parameters():
-        assert n in head or torch.equal(before[n], p), n
+    fitted = {id(parameter) for parameter in learner.calibrated}
+    calibrate(learner, learnable, replace(CONFIG, steps=3), seed=0)
+    moved = {n for n, p in learner.named_parameters() if not torch.equal(before[n], p)}
+    assert moved
+    assert moved <= {n for n, p in learner.named_parameters() if id(p) in fitted}
+    assert not any(n.startswith("encoder.") for n in moved)
 
 
-def test_probabilities_get_better(learnable: AssayStore) -> None:
-    learner = _learner("deepkernel")
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [
+        ("deepkernel", "settings.scale"),
+        ("protonet", "temperature.law"),
+        ("matching", "temperature.law"),
+        ("incontext", "temperature.law"),
+        ("anil", "head.temperature.law"),
+        ("maml", "head.temperature.law"),
+    ],
+)
+def test_probabilities_get_better(name: str, scale: str, learnable: AssayStore) -> None:
+    learner = _learner(name)
     # A scale that shouts: probabilities near 0 and 1 from eight compounds.
     with torch.no_grad():
-        learner.get_parameter("settings.scale")[0] = 3.0
+        learner.get_parameter(scale)[0] = 3.0
 
     def brier() -> float:
         results = [d for task in run_protocol(learner, learnable, (8,)) for d in task]
@@ -157,16 +168,11 @@ def test_a_series_of_which_no_deck_can_be_made_stays_whole() -> None:
 
 
 def test_the_same_seed_gives_the_same_head(learnable: AssayStore) -> None:
-    first = calibrate(_learner("deepkernel"), learnable, CONFIG, seed=1)
-    second = calibrate(_learner("deepkernel"), learnable, CONFIG, seed=1)
-    for name, parameter in head_parameters(first).items():
-        assert torch.equal(parameter, head_parameters(second)[name]), name
-
-
-def test_a_learner_that_adapts_its_encoder_is_refused(learnable: AssayStore) -> None:
-    maml = LEARNERS["maml"](ENCODER, LEARNERS["maml"].Config())  # type: ignore[call-arg,arg-type]
-    with pytest.raises(ConfigError, match="MAML adapts its encoder"):
-        calibrate(maml, learnable, CONFIG, seed=0)
+    first, second = _learner("deepkernel"), _learner("deepkernel")
+    for learner in (first, second):
+        calibrate(learner, learnable, CONFIG, seed=1)
+    for one, other in zip(first.calibrated, second.calibrated, strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize(
@@ -183,11 +189,6 @@ def test_assays_that_cannot_be_split_are_left_out(learnable: AssayStore) -> None
     calibrate(_learner("protonet"), mixed, CONFIG, seed=0)
     with pytest.raises(ConfigError, match="can be split"):
         calibrate(_learner("protonet"), replace(learnable, tasks=(one_class,)), CONFIG, seed=0)
-
-
-def test_a_run_that_could_not_be_calibrated_is_refused_at_its_start() -> None:
-    with pytest.raises(ConfigError, match="adapts its encoder"):
-        replace(tiny_config("maml"), calibration=CONFIG)
 
 
 @pytest.fixture
@@ -207,14 +208,16 @@ def test_settings_of_values_are_fitted_where_assays_have_values(
     name = "value_settings.noise"
     before = _learner("deepkernel").get_parameter(name)
     for store, moves in ((learnable, False), (measured, True)):
-        learner = calibrate(_learner("deepkernel"), store, CONFIG, seed=0)
+        learner = _learner("deepkernel")
+        calibrate(learner, store, CONFIG, seed=0)
         assert torch.equal(before, learner.get_parameter(name)) != moves
 
 
 def test_what_assays_of_activity_cannot_teach_is_not_fitted(measured: AssayStore) -> None:
     name = "value_settings.composition"
     before = _learner("deepkernel").get_parameter(name)
-    learner = calibrate(_learner("deepkernel"), measured, CONFIG, seed=0)
+    learner = _learner("deepkernel")
+    calibrate(learner, measured, CONFIG, seed=0)
     assert torch.equal(learner.get_parameter(name), before)
 
 
