@@ -126,9 +126,18 @@ def train(
 
 
 def build_learner(config: RunConfig) -> Learner:
-    """A fresh learner, with torch_geometric passing the messages."""
+    """A fresh learner, with torch_geometric passing the messages.
+
+    Raises:
+        ConfigError: it is to be calibrated and has nothing to calibrate.
+    """
     kind: Any = trainable_kind(config.learner)
     learner: Learner = kind(config.encoder, config.learner_config, "pyg")
+    if config.calibration.steps and not learner.calibrated:
+        raise ConfigError(
+            f"A {kind.__name__} has nothing to calibrate: calibration.steps must be 0, or its log "
+            "odds need a SizeLaw as a factor."
+        )
     return learner
 
 

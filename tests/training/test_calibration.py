@@ -16,11 +16,13 @@ from molmeta.evaluation.protocol import run_protocol
 from molmeta.evaluation.value_protocol import run_value_task
 from molmeta.learners.base import Embedded, Learner
 from molmeta.learners.memory import CompoundMemory
+from molmeta.learners.protonet import ProtoNet
 from molmeta.learners.registry import LEARNERS
 from molmeta.learners.values import ValueHeadLearner
 from molmeta.training import calibration
 from molmeta.training.calibration import CalibrationConfig, calibrate
-from tests.training.tiny import ENCODER, task
+from molmeta.training.outer_loop import build_learner
+from tests.training.tiny import ENCODER, task, tiny_config
 
 CONFIG = CalibrationConfig(steps=15, tasks_per_step=4, support_sizes=(8, 16), query_size=32)
 
@@ -181,6 +183,17 @@ def test_the_same_seed_gives_the_same_head(learnable: AssayStore) -> None:
 def test_settings_that_cannot_run_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="calibration"):
         CalibrationConfig(**settings)
+
+
+def test_a_learner_without_anything_to_calibrate_is_refused_before_it_is_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = replace(tiny_config("protonet"), calibration=CONFIG)
+    assert build_learner(config).calibrated
+    monkeypatch.setattr(ProtoNet, "calibrated", [])
+    with pytest.raises(ConfigError, match="A ProtoNet has nothing to calibrate"):
+        build_learner(config)
+    build_learner(tiny_config("protonet"))
 
 
 def test_assays_that_cannot_be_split_are_left_out(learnable: AssayStore) -> None:
