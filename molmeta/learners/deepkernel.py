@@ -38,6 +38,9 @@ _WEIGHTS = ("linear", "rbf", "tanimoto", "memory", "composition", "level")
 """The settings that are variances."""
 _OF_CLASSES = ("scale", "spread", "prior", "unlike")
 """The settings that values have no use for."""
+_ELSEWHERE, _VALUES_ELSEWHERE = 0.75, 0.5
+"""How far what a memory knows from elsewhere is left out (see `absence`): measured on assays of
+other kinds, because meta-train has hardly any that it misleads in (see benchmarks/NOTES.md)."""
 _DOUBT, _VARY, _TRUST = 1.9, 2.25, 3.4
 """How far an assay may be from the usual (see `Prior`): wide, and not fitted, because assays of
 meta-train, all of them of activity, are more alike than assays are."""
@@ -124,10 +127,10 @@ class DeepKernel(KernelLearner[Settings]):
         fixed = Setting(torch.tensor(_COMPOSITION), requires_grad=False)
         self.value_settings["composition"] = fixed
 
-    def settings_for(self, support: Embedded, settings: nn.ParameterDict) -> Settings:
+    def settings_for(self, support: Embedded, settings: nn.ParameterDict, doubt: float) -> Settings:
         """Each of `settings`, the classes' or the values', as this support has it."""
         similarity = support.pairs(self.fingerprint, support).detach()
-        return settings_in(situation(support.molecules, self.memory, similarity), settings)
+        return settings_in(situation(support.molecules, self.memory, similarity, doubt), settings)
 
     def terms(
         self, support: Embedded, other: Embedded, now: Settings, memory: CompoundMemory | None
@@ -189,7 +192,8 @@ class DeepKernel(KernelLearner[Settings]):
         """The posterior given the support; labels [n_support], 1 active, 0 inactive."""
         # The kernel on structures sets the settings first, and is a part of the process then.
         support = support.tabulated()
-        now, memory = self.settings_for(support, self.settings), self.memory
+        now = self.settings_for(support, self.settings, _ELSEWHERE)
+        memory = self.memory
         signs = 2 * labels.double() - 1
         targets = signs - self.prior_mean(support.molecules, now, memory)
         average = targets.sum() / (len(labels) + now["prior"])
@@ -205,7 +209,8 @@ class DeepKernel(KernelLearner[Settings]):
     def fit_value_head(self, support: Embedded, values: Tensor, relations: Tensor) -> ValuesHead:
         """The posterior given values [n_support] that differ, and their relations to the truth."""
         support = support.tabulated()
-        now, memory = self.settings_for(support, self.value_settings), self.memory_of_values
+        now = self.settings_for(support, self.value_settings, _VALUES_ELSEWHERE)
+        memory = self.memory_of_values
         scale = ValueScale.of(values)
         shrunk = scale.shrink(values)
         alike = self.resemblance(support.molecules, shrunk, now, memory)

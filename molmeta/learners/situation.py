@@ -28,7 +28,9 @@ Settings = Mapping[str, Tensor]
 """Settings as one support has them: name -> [], above 0."""
 
 
-def situation(support: MoleculeBatch, memory: CompoundMemory | None, similarity: Tensor) -> Tensor:
+def situation(
+    support: MoleculeBatch, memory: CompoundMemory | None, similarity: Tensor, doubt: float
+) -> Tensor:
     """What settings depend on: [6], double.
 
     1; ln(n_support / 32); the share of the support that the memory knows; how well it knows them,
@@ -41,8 +43,9 @@ def situation(support: MoleculeBatch, memory: CompoundMemory | None, similarity:
         support: two compounds at least.
         memory: of the learner.
         similarity: [n_support, n_support], of their structures.
+        doubt: of a memory from elsewhere (see `absence`).
     """
-    known, depth, without = 0.0, 0.0, absence(support, memory)
+    known, depth, without = 0.0, 0.0, absence(support, memory, doubt)
     if memory is not None:
         n_assays = memory.n_assays(support)
         known = float((n_assays > 0).double().mean()) * (1 - without)
@@ -54,10 +57,10 @@ def situation(support: MoleculeBatch, memory: CompoundMemory | None, similarity:
     return torch.tensor(parts, dtype=torch.float64, device=support.device)
 
 
-def absence(support: MoleculeBatch, memory: CompoundMemory | None) -> float:
-    """How far `memory` counts as none for `support`: 1 without one, at most half with one.
+def absence(support: MoleculeBatch, memory: CompoundMemory | None, doubt: float) -> float:
+    """How far `memory` counts as none for `support`: 1 without one, at most `doubt` with one.
 
-    Half where it knows compounds and no assay measured two of them. Then it knows each from
+    `doubt` where it knows compounds and no assay measured two of them. Then it knows each from
     elsewhere, which in assays of activity helps a little and in others misleads; meta-train has
     hardly any others, and so cannot tell.
     """
@@ -65,7 +68,7 @@ def absence(support: MoleculeBatch, memory: CompoundMemory | None) -> float:
         return 1.0
     if not bool(memory.knows(support).any()):
         return 0.0
-    return 0.5 * max(0.0, 1 - memory.together(support) / _ONE_PAPER)
+    return doubt * max(0.0, 1 - memory.together(support) / _ONE_PAPER)
 
 
 def situational(start: Mapping[str, float]) -> nn.ParameterDict:

@@ -59,7 +59,7 @@ def test_a_weight_of_zero_leaves_its_kernel_out(batch: MoleculeBatch) -> None:
     learner = DeepKernel(TINY, DeepKernelConfig(linear=0.0, rbf=0.0, tanimoto=0.5))
     support = _embedded(learner, batch, 0, 12)
     strangers = Embedded(torch.zeros(12, 8, dtype=torch.float64), support.molecules)
-    now = learner.settings_for(support, learner.settings)
+    now = learner.settings_for(support, learner.settings, 0.75)
     with torch.no_grad():
         torch.testing.assert_close(
             learner.kernel(support, support, now, None),
@@ -166,7 +166,7 @@ def test_compounds_with_little_in_common_are_compared_by_composition(drugs: Mole
     analogues = featurize([m for m in series if isinstance(m, Molecule)])
     assert len(analogues) == 8
     weights = [
-        learner.settings_for(learner.embed(molecules), learner.value_settings)["composition"]
+        learner.settings_for(learner.embed(molecules), learner.value_settings, 0.5)["composition"]
         for molecules in (analogues, drugs.gather(torch.arange(8)))
     ]
     assert weights[1] > 3 * weights[0]

@@ -16,7 +16,7 @@ def support(batch: MoleculeBatch) -> MoleculeBatch:
 
 
 def test_without_a_memory_the_situation_is_the_size(support: MoleculeBatch) -> None:
-    here = situation(support, None, torch.full((8, 8), 0.6))
+    here = situation(support, None, torch.full((8, 8), 0.6), 0.5)
     assert here.tolist() == pytest.approx([1, -math.log(4), 0, 0, 1, 0], abs=1e-6)
 
 
@@ -32,7 +32,7 @@ def test_with_a_memory_it_tells_how_much_and_how_well_the_support_is_known(
     )
     depth = math.log(3) / math.log(300) / 2
     expected = [1, -math.log(4), 0.5, depth, 0, 0]
-    here = situation(support, memory, torch.full((8, 8), 0.6))
+    here = situation(support, memory, torch.full((8, 8), 0.6), 0.5)
     assert here.tolist() == pytest.approx(expected, abs=1e-6)
 
 
@@ -50,23 +50,25 @@ def _memory_of(support: MoleculeBatch, assays: list[list[int]]) -> CompoundMemor
     )
 
 
+@pytest.mark.parametrize("doubt", [0.5, 0.75])
 @pytest.mark.parametrize(
-    ("assays", "expected"),
+    ("assays", "part"),
     [
-        # No two of the four known compounds in one assay: the memory counts half.
-        ([[0], [1], [2], [3]], 0.5),
+        # No two of the four known compounds in one assay: the memory is doubted in full.
+        ([[0], [1], [2], [3]], 1.0),
         # Two pairs of 28 compounds, 2 / 28 of the 0.15 from which on it counts in full.
-        ([[0, 5], [0], [1, 7], [1]], 0.5 * (1 - 2 / 28 / 0.15)),
+        ([[0, 5], [0], [1, 7], [1]], 1 - 2 / 28 / 0.15),
         # Six pairs.
         ([[0], [0], [0], [0]], 0.0),
     ],
 )
-def test_a_memory_from_elsewhere_counts_half(
-    support: MoleculeBatch, assays: list[list[int]], expected: float
+def test_a_memory_from_elsewhere_is_doubted(
+    support: MoleculeBatch, assays: list[list[int]], part: float, doubt: float
 ) -> None:
     memory = _memory_of(support, assays)
-    assert absence(support, memory) == pytest.approx(expected)
-    here = situation(support, memory, torch.full((8, 8), 0.6))
+    expected = doubt * part
+    assert absence(support, memory, doubt) == pytest.approx(expected)
+    here = situation(support, memory, torch.full((8, 8), 0.6), doubt)
     assert here[2].item() == pytest.approx(0.5 * (1 - expected))
     assert here[4].item() == pytest.approx(expected)
 
@@ -74,8 +76,8 @@ def test_a_memory_from_elsewhere_counts_half(
 def test_a_memory_that_knows_nobody_is_there(support: MoleculeBatch) -> None:
     memory = _memory_of(support, [[0], [1]])
     strangers = support.gather(torch.arange(2, 8))
-    assert absence(strangers, memory) == 0
-    assert absence(strangers, None) == 1
+    assert absence(strangers, memory, 0.75) == 0
+    assert absence(strangers, None, 0.75) == 1
 
 
 def test_what_the_memory_brings_is_less_by_what_is_absent_of_it() -> None:
@@ -94,7 +96,7 @@ def test_it_tells_how_alike_the_compounds_are_to_each_other_not_to_themselves(
     support: MoleculeBatch,
 ) -> None:
     similarity = torch.full((8, 8), 0.8).fill_diagonal_(1.0)
-    assert situation(support, None, similarity)[5].item() == pytest.approx(1.0)
+    assert situation(support, None, similarity, 0.5)[5].item() == pytest.approx(1.0)
 
 
 def test_a_setting_starts_alike_in_every_situation() -> None:
