@@ -58,7 +58,11 @@ class FusedEncoder(nn.Module):
 
     def forward(self, molecules: MoleculeBatch) -> Tensor:
         """The embedding of each molecule, from itself alone: [n, dim]."""
-        embedding: Tensor = self.mix[-1](self.last_states(molecules))
+        return self.embedding_of(self.last_states(molecules))
+
+    def embedding_of(self, states: Tensor) -> Tensor:
+        """The embedding that belongs to last hidden states [n, hidden]: [n, dim]."""
+        embedding: Tensor = self.mix[-1](states)
         return embedding
 
     def last_states(self, molecules: MoleculeBatch) -> Tensor:

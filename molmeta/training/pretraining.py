@@ -98,7 +98,7 @@ class MultitaskModel(nn.Module):
             The logit of each label, [n_labels]; the properties, [n, N_PROPERTIES].
         """
         states = self.encoder.last_states(molecules)
-        vectors = nn.functional.normalize(self.encoder.mix[-1](states), dim=1)
+        vectors = nn.functional.normalize(self.encoder.embedding_of(states), dim=1)
         products = (vectors[rows] * self.directions(tasks)).sum(1)
         logits: Tensor = self.log_scale.exp() * products + self.biases[tasks]
         return logits, self.properties(states)
