@@ -25,7 +25,8 @@ from molmeta.checkpoint import Checkpoint, Provenance, save_checkpoint
 from molmeta.encoders.config import EncoderConfig
 from molmeta.learners.registry import LEARNERS
 from molmeta.training.config import OuterLoopConfig, RunConfig
-from molmeta.training.outer_loop import BEST, STATE, train
+from molmeta.training.outer_loop import train
+from molmeta.training.run import BEST, STATE
 from molmeta.training.state import read_record
 
 ASSAYS, MODEL, RUN = "assays.parquet", "model.molmeta", "run"

@@ -21,7 +21,7 @@ from molmeta.learners.registry import LEARNERS
 from molmeta.learners.values import ValueHeadLearner
 from molmeta.training import calibration
 from molmeta.training.calibration import CalibrationConfig, calibrate
-from molmeta.training.outer_loop import build_learner
+from molmeta.training.run import build_learner
 from tests.training.tiny import ENCODER, task, tiny_config
 
 CONFIG = CalibrationConfig(steps=15, tasks_per_step=4, support_sizes=(8, 16), query_size=32)

@@ -9,7 +9,7 @@ import torch
 from molmeta.assays.episodes import EpisodeSampler
 from molmeta.assays.store import AssayStore
 from molmeta.errors import ConfigError
-from molmeta.training import outer_loop
+from molmeta.training import run
 from molmeta.training.feature_weights import FeatureWeightsConfig
 from molmeta.training.fresh import divide
 from molmeta.training.outer_loop import train
@@ -104,9 +104,9 @@ def test_each_stage_of_a_run_has_its_own_assays(
 
         return noted
 
-    pretrain, fit = outer_loop.pretrain, outer_loop.fit_feature_weights
-    monkeypatch.setattr(outer_loop, "pretrain", noting("pretrain", pretrain, lambda a: a[1]))
-    monkeypatch.setattr(outer_loop, "fit_feature_weights", noting("weigh", fit, lambda a: a[1]))
+    pretrain, fit = run.pretrain, run.fit_feature_weights
+    monkeypatch.setattr(run, "pretrain", noting("pretrain", pretrain, lambda a: a[1]))
+    monkeypatch.setattr(run, "fit_feature_weights", noting("weigh", fit, lambda a: a[1]))
     draw = EpisodeSampler.draw
 
     def drawing(self, step, *args):  # type: ignore[no-untyped-def]

@@ -21,9 +21,9 @@ from molmeta.errors import CheckpointError, ConfigError, InputError, OutputError
 from molmeta.learners.base import Learner
 from molmeta.learners.protonet import ProtoNet
 from molmeta.learners.registry import LEARNERS
-from molmeta.training import outer_loop
+from molmeta.training import outer_loop, run
 from molmeta.training.config import OuterLoopConfig, RunConfig
-from molmeta.training.outer_loop import BEST, STATE
+from molmeta.training.run import BEST, STATE
 from molmeta.training.schedule import learning_rate
 from molmeta.training.state import read_record, read_tensors
 from tests.training.tiny import LONGER, drug_store, task, tiny_config
@@ -37,8 +37,8 @@ train = partial(outer_loop.train, allow_overlap=True)
 
 @pytest.fixture(autouse=True)
 def _each_step_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outer_loop, "LOG_EVERY", 1)
-    monkeypatch.setattr(outer_loop, "SAVE_EVERY", 3)
+    monkeypatch.setattr(run, "LOG_EVERY", 1)
+    monkeypatch.setattr(run, "SAVE_EVERY", 3)
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_run_that_crashed_at_any_step_goes_on_bit_for_bit(
 def test_a_run_killed_from_outside_goes_on_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(outer_loop, "LOG_EVERY", 20)
+    monkeypatch.setattr(run, "LOG_EVERY", 20)
     command = [sys.executable, "-m", "tests.training.tiny", str(tmp_path / "killed")]
     # Hashes of strings differ between processes: nothing may depend on them.
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "OMP_NUM_THREADS": "1"}
@@ -183,7 +183,7 @@ def test_a_signal_during_validation_leaves_it_to_the_resumed_run(
     learnable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     train(tiny_config(), learnable, learnable, tmp_path / "whole", CPU)
-    original = outer_loop.run_protocol
+    original = run.run_protocol
 
     def run_protocol(*arguments):
         for results in original(*arguments):
@@ -191,7 +191,7 @@ def test_a_signal_during_validation_leaves_it_to_the_resumed_run(
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(outer_loop, "run_protocol", run_protocol)
+        patch.setattr(run, "run_protocol", run_protocol)
         with pytest.raises(KeyboardInterrupt):
             train(tiny_config(), learnable, learnable, tmp_path / "stopped", CPU)
     assert read_record(tmp_path / "stopped" / STATE)["step"] == 0
@@ -210,7 +210,7 @@ def test_the_weights_that_validated_best_are_kept_and_returned(
         seen.append({name: t.clone() for name, t in learner.state_dict().items()})
         return {8: next(scores)}
 
-    monkeypatch.setattr(outer_loop, "validate", validate)
+    monkeypatch.setattr(run, "validate", validate)
     learner = train(tiny_config(validate_every=2), learnable, learnable, tmp_path, CPU)
     record = read_record(tmp_path / BEST)
     assert (record["best"], record["best_step"]) == (0.3, 4)
@@ -319,7 +319,7 @@ def test_a_gradient_that_is_not_finite_moves_no_weight(
     original = ProtoNet.meta_loss
     monkeypatch.setattr(ProtoNet, "meta_loss", lambda *a: original(*a) * math.nan)
     torch.manual_seed(0)
-    fresh = outer_loop.build_learner(tiny_config())
+    fresh = run.build_learner(tiny_config())
     learner = train(tiny_config(), learnable, None, tmp_path, CPU)
     for name, parameter in fresh.named_parameters():
         assert torch.equal(dict(learner.named_parameters())[name], parameter), name

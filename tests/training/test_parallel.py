@@ -18,8 +18,9 @@ from molmeta.learners.base import Learner
 from molmeta.learners.deepkernel import DeepKernel
 from molmeta.training import outer_loop
 from molmeta.training.config import RunConfig
-from molmeta.training.outer_loop import BEST, STATE, build_learner, train
+from molmeta.training.outer_loop import train
 from molmeta.training.parallel import Group, joined_group
+from molmeta.training.run import BEST, STATE, build_learner
 from molmeta.training.state import read_record, read_tensors
 from tests.training.tiny import ENCODER, drug_store, tiny_config
 

@@ -11,8 +11,9 @@ from molmeta.checkpoint import load_checkpoint
 from molmeta.evaluation.protocol import run_protocol, summarize
 from molmeta.training import publish as publish_module
 from molmeta.training.calibration import CalibrationConfig, calibrate
-from molmeta.training.outer_loop import STATE, train
+from molmeta.training.outer_loop import train
 from molmeta.training.publish import publish
+from molmeta.training.run import STATE
 from molmeta.training.set_aside import set_aside
 from molmeta.training.state import read_record
 from tests.training.tiny import tiny_config

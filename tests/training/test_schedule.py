@@ -9,7 +9,8 @@ from torch import nn
 
 from molmeta.learners.registry import LEARNERS
 from molmeta.learners.setting import Setting
-from molmeta.training.outer_loop import BEST, STATE, build_learner, train
+from molmeta.training.outer_loop import train
+from molmeta.training.run import BEST, STATE, build_learner
 from molmeta.training.schedule import parameter_groups
 from molmeta.training.state import read_tensors
 from tests.training.tiny import tiny_config
