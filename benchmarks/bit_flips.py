@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from molmeta.assays import store
+from molmeta.assays.read_texts import kept
+from molmeta.assays.store import open_store
 from molmeta.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import CheckpointError
@@ -56,9 +57,9 @@ def cache_file(folder: Path) -> tuple[Path, Notices]:
     """The featurised molecules beside a file of assays."""
     rows = {"assay_id": ["A"] * 3, "smiles": ["CCO", "C(", "CN"], "label": [1, 0, 0]}
     pq.write_table(pa.table(rows), folder / "assays.parquet")
-    sha256 = store.open_store(folder / "assays.parquet", workers=1).sha256
+    sha256 = open_store(folder / "assays.parquet", workers=1).sha256
     (path,) = folder.glob("assays.*.safetensors")
-    return path, lambda: store._read_cache(path, sha256) is None
+    return path, lambda: kept(path, sha256) is None
 
 
 FILES: dict[str, Callable[[Path], tuple[Path, Notices]]] = {

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import multiprocessing
-import os
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,20 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from molmeta.assays.read_texts import keep, kept, read_texts
 from molmeta.assays.task import Task
 from molmeta.chem.batch import MoleculeBatch, concatenate
 from molmeta.chem.vocabulary import FEATURES_VERSION
 from molmeta.errors import InputError
-from molmeta.sealed_file import content_sha256
-from molmeta.whole_file import whole_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 REQUIRED_COLUMNS = ("assay_id", "smiles", "label")
-CHUNK = 2_000
 RELATIONS = {"=": 0, "": 0, "~": 0, ">": -1, ">=": -1, ">>": -1, "<": 1, "<=": 1, "<<": 1}
 """Of a concentration -> of its potency, which is bounded from above where that is from below."""
 
@@ -132,15 +124,15 @@ def _store_of(table: pa.Table, sha256: str, cache: Path | None, workers: int | N
     # An empty cell is a text like any other: the intake turns it away and says why.
     cells = ["" if text is None else text for text in table["smiles"].to_pylist()]
     texts, text_of_row = np.unique(np.array(cells, dtype=object), return_inverse=True)
-    arrays = _read_cache(cache, sha256) if cache else None
-    if arrays is None:
-        arrays = _featurize_all(list(texts), workers)
+    read = kept(cache, sha256) if cache else None
+    if read is None:
+        read = read_texts(list(texts), workers)
         if cache:
-            _write_cache(cache, sha256, *arrays)
-    molecules, place_of_text, rejected = arrays
-    places = place_of_text.numpy()
+            keep(read, cache, sha256)
+    places = read.places.numpy()
     tasks = _build_tasks(table, places[text_of_row])
-    return AssayStore(tuple(tasks), molecules, rejected, sha256, tuple(texts[places >= 0]))
+    named = tuple(texts[places >= 0])
+    return AssayStore(tuple(tasks), read.molecules, read.rejected, sha256, named)
 
 
 def _parquet_files(path: Path) -> list[Path]:
@@ -220,93 +212,3 @@ def _build_tasks(table: pa.Table, molecule_of_row: NDArray[np.int64]) -> Iterato
                 log_values=torch.from_numpy(values[rows]),
                 relations=torch.from_numpy(relations[rows]),
             )
-
-
-Arrays = tuple[MoleculeBatch, Tensor, dict[str, str]]
-"""Molecules; for each text its place among them or -1; the texts turned away and why."""
-
-
-def _featurize_all(texts: Sequence[str], workers: int | None) -> Arrays:
-    from tqdm import tqdm
-
-    chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
-    n_workers = min(workers or os.cpu_count() or 1, len(chunks))
-    progress = tqdm(total=len(texts), desc="featurise", unit="mol", disable=None)
-    with progress:
-        if n_workers <= 1:
-            parts = []
-            for chunk in chunks:
-                parts.append(_featurize_chunk(chunk))
-                progress.update(len(chunk))
-        else:
-            # Not fork: torch's threads may hold locks that a forked child would wait for.
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(n_workers, mp_context=context) as pool:
-                parts = []
-                for chunk, part in zip(chunks, pool.map(_featurize_chunk, chunks), strict=True):
-                    parts.append(part)
-                    progress.update(len(chunk))
-    molecules = concatenate([batch for batch, _, _ in parts])
-    accepted = torch.cat([ok for _, ok, _ in parts])
-    places = torch.where(accepted, accepted.long().cumsum(0) - 1, -1)
-    rejected = {text: reason for _, _, bad in parts for text, reason in bad.items()}
-    return molecules, places, rejected
-
-
-def _featurize_chunk(texts: Sequence[str]) -> tuple[MoleculeBatch, Tensor, dict[str, str]]:
-    # Imported here: with cached arrays a store opens, and a model trains, without RDKit.
-    from molmeta.chem.features import featurize
-    from molmeta.chem.intake import Molecule, Rejection, read_smiles
-
-    results = [read_smiles(text) for text in texts]
-    batch = featurize([r for r in results if isinstance(r, Molecule)])
-    accepted = torch.tensor([isinstance(r, Molecule) for r in results])
-    rejected = {
-        str(text): result.reason
-        for text, result in zip(texts, results, strict=True)
-        if isinstance(result, Rejection)
-    }
-    return batch, accepted, rejected
-
-
-def _read_cache(cache: Path, sha256: str) -> Arrays | None:
-    """What `_write_cache` kept for the file of that hash; None if there is nothing, or a damage."""
-    from safetensors import SafetensorError, safe_open
-
-    if not cache.is_file():
-        return None
-    try:
-        with safe_open(cache, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["sealed"])
-            if header["sha256"] != sha256:
-                return None
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if header["content_sha256"] != content_sha256(header["rejected"], tensors):
-            return None
-        places = tensors.pop("place_of_text")
-        return MoleculeBatch(**tensors), places, json.loads(header["rejected"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError):
-        return None
-
-
-def _write_cache(
-    cache: Path, sha256: str, molecules: MoleculeBatch, places: Tensor, rejected: dict[str, str]
-) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    tensors = {**molecules.tensors(), "place_of_text": places}
-    text = json.dumps(rejected)
-    digest = content_sha256(text, tensors)
-    # One entry: safetensors writes several in an order that changes from file to file.
-    header = json.dumps({"sha256": sha256, "content_sha256": digest, "rejected": text})
-    try:
-        with whole_file(cache) as unfinished:
-            save_file(tensors, unfinished, metadata={"sealed": header})
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        warnings.warn(
-            f"The featurised molecules could not be kept at {cache} ({reason}); "
-            "they will be computed again next time.",
-            stacklevel=4,
-        )

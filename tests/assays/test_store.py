@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from molmeta.assays import read_texts
 from molmeta.assays import store as store_module
 from molmeta.assays.store import AssayStore, join_stores, open_store
 from molmeta.chem.features import featurize
@@ -132,7 +133,7 @@ def test_molecules_are_featurised_once_and_then_read_from_beside_the_file(path, 
     def not_again(*_: object) -> None:
         raise AssertionError("featurised again")
 
-    monkeypatch.setattr(store_module, "_featurize_all", not_again)
+    monkeypatch.setattr(store_module, "read_texts", not_again)
     assert same(open_store(path, workers=1), first)
 
 
@@ -174,7 +175,7 @@ def test_where_nothing_can_be_written_a_warning_says_so_and_the_store_opens(path
 
 def test_workers_give_the_molecules_in_the_same_order(path, tmp_path, monkeypatch):
     expected = open_store(path, workers=1)
-    monkeypatch.setattr(store_module, "CHUNK", 2)
+    monkeypatch.setattr(read_texts, "_CHUNK", 2)
     other = write(tmp_path / "other.parquet")
     assert same(open_store(other, workers=2), expected)
 
