@@ -88,5 +88,7 @@ class FusedEncoder(nn.Module):
                 h = h * kept
             read = graph_vectors(self.graph, molecules) if in_inference else self.graph(molecules)
             h = h + self.from_graph(read)
-        states: Tensor = self.mix[:-1](h)
-        return states
+        *layers, _ = self.mix
+        for layer in layers:
+            h = layer(h)
+        return h

@@ -148,3 +148,16 @@ def test_a_molecule_that_loses_its_views_is_carried_by_its_graph(batch):
 def test_an_encoder_that_cannot_be_built_is_refused(settings, found):
     with pytest.raises(ConfigError, match=found):
         EncoderConfig(**settings)
+
+
+def test_encoding_makes_no_module(batch: MoleculeBatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows a module's parameters from outside, as higher does, cannot follow a new one."""
+    encoder = FusedEncoder(SMALL)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a module was made")
+
+    monkeypatch.setattr(torch.nn.Module, "__init__", refuse)
+    assert encoder(batch).shape == (len(batch), SMALL.dim)
+    with torch.no_grad():
+        assert encoder.eval()(batch).shape == (len(batch), SMALL.dim)
