@@ -127,10 +127,14 @@ class DeepKernel(KernelLearner[Settings]):
         fixed = Setting(torch.tensor(_COMPOSITION), requires_grad=False)
         self.value_settings["composition"] = fixed
 
-    def settings_for(self, support: Embedded, settings: nn.ParameterDict, doubt: float) -> Settings:
+    def settings_for(
+        self, support: Embedded, settings: nn.ParameterDict, elsewhere: float
+    ) -> Settings:
         """Each of `settings`, the classes' or the values', as this support has it."""
         similarity = support.pairs(self.fingerprint, support).detach()
-        return settings_in(situation(support.molecules, self.memory, similarity, doubt), settings)
+        return settings_in(
+            situation(support.molecules, self.memory, similarity, elsewhere), settings
+        )
 
     def terms(
         self, support: Embedded, other: Embedded, now: Settings, memory: CompoundMemory | None

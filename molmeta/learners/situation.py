@@ -29,7 +29,7 @@ Settings = Mapping[str, Tensor]
 
 
 def situation(
-    support: MoleculeBatch, memory: CompoundMemory | None, similarity: Tensor, doubt: float
+    support: MoleculeBatch, memory: CompoundMemory | None, similarity: Tensor, elsewhere: float
 ) -> Tensor:
     """What settings depend on: [6], double.
 
@@ -43,9 +43,9 @@ def situation(
         support: two compounds at least.
         memory: of the learner.
         similarity: [n_support, n_support], of their structures.
-        doubt: of a memory from elsewhere (see `absence`).
+        elsewhere: how far what the memory knows from elsewhere is left out (see `absence`).
     """
-    known, depth, without = 0.0, 0.0, absence(support, memory, doubt)
+    known, depth, without = 0.0, 0.0, absence(support, memory, elsewhere)
     if memory is not None:
         n_assays = memory.n_assays(support)
         known = float((n_assays > 0).double().mean()) * (1 - without)
@@ -57,10 +57,10 @@ def situation(
     return torch.tensor(parts, dtype=torch.float64, device=support.device)
 
 
-def absence(support: MoleculeBatch, memory: CompoundMemory | None, doubt: float) -> float:
-    """How far `memory` counts as none for `support`: 1 without one, at most `doubt` with one.
+def absence(support: MoleculeBatch, memory: CompoundMemory | None, elsewhere: float) -> float:
+    """How far `memory` counts as none for `support`: 1 without one, at most `elsewhere` with one.
 
-    `doubt` where it knows compounds and no assay measured two of them. Then it knows each from
+    `elsewhere` where it knows compounds and no assay measured two of them. Then it knows each from
     elsewhere, which in assays of activity helps a little and in others misleads; meta-train has
     hardly any others, and so cannot tell.
     """
@@ -68,7 +68,7 @@ def absence(support: MoleculeBatch, memory: CompoundMemory | None, doubt: float)
         return 1.0
     if not bool(memory.knows(support).any()):
         return 0.0
-    return doubt * max(0.0, 1 - memory.together(support) / _ONE_PAPER)
+    return elsewhere * max(0.0, 1 - memory.together(support) / _ONE_PAPER)
 
 
 def situational(start: Mapping[str, float]) -> nn.ParameterDict:

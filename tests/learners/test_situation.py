@@ -50,11 +50,11 @@ def _memory_of(support: MoleculeBatch, assays: list[list[int]]) -> CompoundMemor
     )
 
 
-@pytest.mark.parametrize("doubt", [0.5, 0.75])
+@pytest.mark.parametrize("elsewhere", [0.5, 0.75])
 @pytest.mark.parametrize(
     ("assays", "part"),
     [
-        # No two of the four known compounds in one assay: the memory is doubted in full.
+        # No two of the four known compounds in one assay: all it knows is from elsewhere.
         ([[0], [1], [2], [3]], 1.0),
         # Two pairs of 28 compounds, 2 / 28 of the 0.15 from which on it counts in full.
         ([[0, 5], [0], [1, 7], [1]], 1 - 2 / 28 / 0.15),
@@ -62,13 +62,13 @@ def _memory_of(support: MoleculeBatch, assays: list[list[int]]) -> CompoundMemor
         ([[0], [0], [0], [0]], 0.0),
     ],
 )
-def test_a_memory_from_elsewhere_is_doubted(
-    support: MoleculeBatch, assays: list[list[int]], part: float, doubt: float
+def test_a_memory_from_elsewhere_is_left_out_in_part(
+    support: MoleculeBatch, assays: list[list[int]], part: float, elsewhere: float
 ) -> None:
     memory = _memory_of(support, assays)
-    expected = doubt * part
-    assert absence(support, memory, doubt) == pytest.approx(expected)
-    here = situation(support, memory, torch.full((8, 8), 0.6), doubt)
+    expected = elsewhere * part
+    assert absence(support, memory, elsewhere) == pytest.approx(expected)
+    here = situation(support, memory, torch.full((8, 8), 0.6), elsewhere)
     assert here[2].item() == pytest.approx(0.5 * (1 - expected))
     assert here[4].item() == pytest.approx(expected)
 
