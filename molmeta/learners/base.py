@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -126,13 +126,19 @@ class PairTable:
     def of(self, kernel: PairKernel) -> Tensor:
         """`kernel` between every two molecules: [n, n]."""
         if kernel not in self._tables:
-            rows = torch.arange(len(self.molecules), device=self.molecules.device)
-            parts = [
-                kernel(self.molecules.gather(rows[start : start + _TABLE_ROWS]), self.molecules)
-                for start in range(0, len(rows), _TABLE_ROWS)
-            ]
+            parts = [kernel(part, self.molecules) for part in self._parts()]
             self._tables[kernel] = torch.cat(parts)
         return self._tables[kernel]
+
+    def _parts(self) -> Iterator[MoleculeBatch]:
+        n = len(self.molecules)
+        if n <= _TABLE_ROWS:
+            # The batch itself, so that kernels need to look at its molecules only once.
+            yield self.molecules
+            return
+        rows = torch.arange(n, device=self.molecules.device)
+        for start in range(0, n, _TABLE_ROWS):
+            yield self.molecules.gather(rows[start : start + _TABLE_ROWS])
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,11 @@ class WeightedTanimoto(nn.Module):
             [len(left), len(right)], float32 in 0..1.
         """
         left_features, left_rows = features_of(left)
-        right_features, right_rows = features_of(right)
-        left_weights, right_weights = self.weights(left_features), self.weights(right_features)
+        left_weights = self.weights(left_features)
+        right_features, right_rows, right_weights = left_features, left_rows, left_weights
+        if right is not left:
+            right_features, right_rows = features_of(right)
+            right_weights = self.weights(right_features)
         known, columns = torch.unique(left_features, return_inverse=True)
         left_matrix = left_weights.new_zeros(len(left), len(known))
         left_matrix = left_matrix.index_put((left_rows, columns), left_weights)

@@ -15,10 +15,11 @@ from molmeta.learners.memory import CompoundMemory
 ENCODER = EncoderConfig(graph_layers=1, graph_width=8, ecfp_bits=64, hidden=16, dim=8)
 
 
+@pytest.mark.parametrize("rows", [7, 256])  # in parts, the last one shorter, and as a whole
 def test_a_table_holds_the_kernel_between_the_gathered_molecules(
-    drugs: MoleculeBatch, monkeypatch: pytest.MonkeyPatch
+    drugs: MoleculeBatch, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
-    monkeypatch.setattr(base, "_TABLE_ROWS", 7)  # in parts, the last one shorter
+    monkeypatch.setattr(base, "_TABLE_ROWS", rows)
     whole = Embedded(torch.zeros(len(drugs), 1), drugs).tabulated()
     left, right = whole.gather(torch.tensor([5, 2, 40])), whole.gather(torch.arange(30, 50))
     nested = right.gather(torch.tensor([3, 3, 0]))

@@ -69,6 +69,13 @@ def test_it_is_the_weighted_sum_of_minima_over_that_of_maxima(
             assert float(found[i, j]) == pytest.approx(both / either, rel=1e-5), (i, j)
 
 
+def test_molecules_beside_themselves_are_as_beside_equal_ones(
+    kernel: WeightedTanimoto, molecules: MoleculeBatch
+) -> None:
+    equal = molecules.gather(torch.arange(len(molecules)))
+    assert torch.equal(kernel(molecules, molecules), kernel(molecules, equal))
+
+
 def test_it_is_a_kernel_with_a_diagonal_of_one(
     kernel: WeightedTanimoto, molecules: MoleculeBatch
 ) -> None:
