@@ -56,6 +56,7 @@ def write_html_report(
 
 def _page(results: SavedResults, published: TaskMeans, strata: Mapping[str, str]) -> str:
     from molmeta.evaluation import report_sections as sections
+    from molmeta.evaluation.measures import measure_of
 
     baselines = [name for name in results.summaries if name in BASELINES]
     shared = results.assays & {a for by in published.values() for of in by.values() for a in of}
@@ -65,7 +66,7 @@ def _page(results: SavedResults, published: TaskMeans, strata: Mapping[str, str]
         "evaluation/report.html.jinja",
         filters={"p_value": _p_value, "plain": _plain},
         about=results.about,
-        measure=sections.measure_of(results.metrics[0]),
+        measure=measure_of(results.metrics[0]),
         sizes=results.support_sizes,
         n_assays=len(results.assays),
         keys=sections.keys(results.summaries),

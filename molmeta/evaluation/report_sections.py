@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,79 +11,17 @@ from markupsafe import Markup
 
 from molmeta.evaluation import plots
 from molmeta.evaluation.comparison import Comparison, TaskMeans, compare
+from molmeta.evaluation.measures import measure_of
 from molmeta.evaluation.plots import Curve
 from molmeta.evaluation.protocol import Summary
 from molmeta.evaluation.saved_results import SavedResults
 from molmeta.evaluation.svg import style_of, swatch
-from molmeta.learners.values import COVERAGE
 
 Section = dict[str, Any]
 """By the names that the template uses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """How a reader may take a metric."""
-
-    label: str
-    meaning: str
-    lower_is_better: bool = False
-    has_best: bool = True
-
-
-MEASURES: Final = {
-    "delta_auprc": Measure(
-        "ΔAUPRC", "Average precision minus the share of actives in the query; 0 is a random order."
-    ),
-    "roc_auc": Measure(
-        "ROC-AUC", "Chance that an active ranks above an inactive; 0.5 is a random order."
-    ),
-    "balanced_accuracy": Measure(
-        "Balanced accuracy",
-        "Mean over the two classes of the share called rightly at probability 0.5; 0.5 is a guess.",
-    ),
-    "brier": Measure(
-        "Brier score", "Mean squared difference of probability and outcome.", lower_is_better=True
-    ),
-    "calibration_error": Measure(
-        "Expected calibration error",
-        "Mean gap between probability and share of actives over ten bins, of each draw by itself: "
-        "few molecules a bin, so also a perfect model gets more than 0.",
-        lower_is_better=True,
-    ),
-    "pooled_brier": Measure(
-        "Brier score, pooled",
-        "Mean squared difference of probability and outcome over the query molecules of all draws.",
-        lower_is_better=True,
-    ),
-    "pooled_calibration_error": Measure(
-        "Expected calibration error, pooled",
-        "Mean gap between probability and share of actives over ten bins that hold the query "
-        "molecules of all draws.",
-        lower_is_better=True,
-    ),
-    "r2": Measure(
-        "R² out of sample",
-        "1 minus the ratio of the squared error to that of the support's mean; 0 is that mean.",
-    ),
-    "spearman": Measure("Spearman correlation", "Correlation of the ranks; 0 is a random order."),
-    "rmse": Measure(
-        "Root mean squared error", "In log10 units of the molar value.", lower_is_better=True
-    ),
-    "coverage": Measure(
-        "Interval coverage",
-        f"Share of measured values inside their predicted {COVERAGE:.0%} interval; "
-        f"{COVERAGE:.2f} is meant.",
-        has_best=False,
-    ),
-}
-
 NO_STRATUM: Final = "not in the list"
-
-
-def measure_of(metric: str) -> Measure:
-    """What is known of a metric; one that is not known here is called by its own name."""
-    return MEASURES.get(metric, Measure(metric, ""))
 
 
 def keys(names: Iterable[str]) -> dict[str, Markup]:
