@@ -20,7 +20,7 @@ from molmeta.chem.intake import Molecule, Rejection, read_smiles
 from molmeta.device import pick_device
 from molmeta.encoders.fused import FusedEncoder
 from molmeta.errors import ConfigError
-from molmeta.predictor import tags_of_molecules, warn_of_rejected
+from molmeta.molecule_input import tags_of_molecules, warn_of_rejected
 
 BATCH: Final = 256
 """Molecules a pass through the encoder, which bounds the memory."""

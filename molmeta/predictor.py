@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -20,11 +18,11 @@ from molmeta.assays.measured_support import MeasuredSupport, build_measured_supp
 from molmeta.assays.replicates import Conflict
 from molmeta.assays.support import SupportSet, build_support
 from molmeta.checkpoint import load_checkpoint, shipped_model_path
-from molmeta.chem.status import Rejection
 from molmeta.device import pick_device
 from molmeta.errors import SupportError
 from molmeta.evaluation.check import SelfCheck, check_target
 from molmeta.explanation.explain import Explanation, explain
+from molmeta.molecule_input import tags_of_molecules, warn_of_rejected
 from molmeta.ranked_table import RankedTable, rank_rows
 from molmeta.scores import ScoredRow
 from molmeta.target import TargetModel, adapt_target
@@ -268,33 +266,6 @@ class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Tags:
         return tags_of_molecules(super().__sklearn_tags__())
-
-
-def warn_of_rejected(failed: Mapping[int, ScoredRow | Rejection], n: int, answer: str) -> None:
-    """One warning for the molecules of `failed`, by row, that have no `answer`, out of `n`."""
-    if not failed:
-        return
-    kinds = Counter(verdict.status for verdict in failed.values())
-    listed = ", ".join(f"{count} {status}" for status, count in kinds.most_common())
-    first = min(failed)
-    warnings.warn(
-        f"{len(failed)} of {n} molecules have no {answer} and are NaN ({listed}); the first is in "
-        f"row {first}, counted from 0: {failed[first].reason}.",
-        UserWarning,
-        # The user's line: below it lie a method, what it calls or is wrapped in, and this one.
-        stacklevel=4,
-    )
-
-
-def tags_of_molecules(tags: Tags) -> Tags:
-    """The tags with those of an input of molecules."""
-    tags.input_tags.string = True
-    tags.input_tags.one_d_array = True
-    tags.input_tags.two_d_array = False
-    tags.input_tags.allow_nan = True
-    # Text cannot pass the checks for numbers; the intake has its own.
-    tags.no_validation = True
-    return tags
 
 
 def _answered(rows: list[ScoredRow]) -> list[ScoredRow]:

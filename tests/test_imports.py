@@ -13,8 +13,9 @@ ORDER = (
     *("errors", "device", "forkserver", "typed_json", "whole_file", "sealed_file", "chem"),
     *("assays", "encoders", "learners", "learner_weights", "stored_support", "checkpoint"),
     *("scores", "text_scoring", "target"),
-    *("explanation", "suggestion", "evaluation", "ranked_table", "predictor", "embedding"),
-    *("deepchem_models", "screening", "index", "report", "server", "training", "molmeta_cli"),
+    *("explanation", "suggestion", "evaluation", "ranked_table"),
+    *("molecule_input", "predictor", "embedding", "deepchem_models"),
+    *("screening", "index", "report", "server", "training", "molmeta_cli"),
 )
 # What predicting may do without: each costs import time, memory, or both.
 NOT_FOR_PREDICTION = ("torch_geometric", "optuna", "deepchem", "sklearn", "scipy", "pandas")
