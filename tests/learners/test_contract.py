@@ -13,8 +13,10 @@ from molmeta.chem.batch import MoleculeBatch
 from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import SupportError
 from molmeta.learners.base import Learner
+from molmeta.learners.gaussian_process import KernelLearner
 from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.registry import LEARNERS
+from molmeta.learners.size_law import SizeLaw
 
 ENCODER = EncoderConfig(
     graph_layers=2, graph_width=16, ecfp_bits=256, hidden=32, dim=16, dropout=0.0
@@ -130,6 +132,24 @@ def test_episodes_together_score_like_each_adapted_alone(learner, episodes):
     for logits, episode in zip(together, episodes, strict=True):
         alone = learner.adapt(episode.support)(episode.query.molecules).logit
         torch.testing.assert_close(logits, alone, atol=1e-5, rtol=1e-4)
+
+
+def test_every_law_of_the_size_is_asked_about_the_support_at_hand(trainable, split):
+    trainable.eval()
+    laws = [module for module in trainable.modules() if isinstance(module, SizeLaw)]
+    # A process has settings that follow the support instead.
+    assert laws or isinstance(trainable, KernelLearner)
+    for law in laws:
+        for size in (16, 32):
+            support, query = split(size)
+            before = trainable.adapt(support)(query).logit.detach()
+            with torch.no_grad():
+                law.law[1] += 1.0
+            after = trainable.adapt(support)(query).logit.detach()
+            with torch.no_grad():
+                law.law[1] -= 1.0
+            # At 32 compounds a law is what it starts from, however it grows.
+            assert torch.allclose(before, after, rtol=0, atol=1e-6) == (size == 32)
 
 
 @pytest.mark.parametrize("size", [2, 3, 5, 8, 16, 32, 64])

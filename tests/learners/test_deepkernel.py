@@ -15,6 +15,7 @@ from molmeta.encoders.config import EncoderConfig
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
 from molmeta.learners.deepkernel import DeepKernel, DeepKernelConfig
+from molmeta.learners.memory import CompoundMemory
 from molmeta.learners.value_scale import ValueScale
 
 TINY = EncoderConfig(graph_width=8, graph_layers=1, hidden=16, dim=8)
@@ -158,6 +159,31 @@ def test_values_that_follow_the_composition_are_predicted_by_it(batch: MoleculeB
     with torch.no_grad():
         learner.value_settings["composition"][0] = -30.0
     assert with_it < 0.7 * error()
+
+
+def test_what_a_memory_knows_from_elsewhere_counts_a_quarter_for_classes_and_half_for_values(
+    batch: MoleculeBatch,
+) -> None:
+    molecules = batch.gather(torch.arange(12))
+    n = len(molecules)
+    torch.manual_seed(0)
+    learner = DeepKernel(TINY, DeepKernelConfig(resemblance=0.8)).eval()
+    relations = torch.zeros(n, dtype=torch.int8)
+    # Each compound measured by an assay of its own, and all by one.
+    for assays, classes, values in ((torch.arange(n), 0.25, 0.5), (torch.zeros(n), 1.0, 1.0)):
+        learner.memory = CompoundMemory(
+            keys=molecules.keys.sort().values,
+            offsets=torch.arange(n + 1),
+            assays=assays.int(),
+            grades=torch.full((n,), 0.5).half(),
+            heights=torch.full((n,), 0.5).half(),
+        )
+        with torch.no_grad():
+            support = learner.embed(molecules)
+            head = learner.fit_head(support, LABELS)
+            assert float(head.process.now["resemblance"]) == pytest.approx(0.8 * classes)
+            of_values = learner.fit_value_head(support, torch.linspace(4, 9, n), relations)
+            assert float(of_values.process.now["resemblance"]) == pytest.approx(0.8 * values)
 
 
 def test_compounds_with_little_in_common_are_compared_by_composition(drugs: MoleculeBatch) -> None:
